@@ -1,0 +1,4 @@
+from django.urls import URLPattern, URLResolver
+
+app_name = "leaderboards"
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,167 @@
+"""Submissions, their scores, and the workers that make them. `docs/architecture.md` tells a submission's life."""
+
+import uuid
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from competition.contests.models import Competition, Team
+from competition.datasets.models import Release
+
+
+class State(models.TextChoices):
+    RECEIVED = "received", _("received")
+    VALIDATING = "validating", _("validating")
+    QUEUED = "queued", _("waiting for a worker")
+    SCORING = "scoring", _("scoring")
+    SCORED = "scored", _("scored")
+    INVALID = "invalid", _("invalid")  # the participant's fault: `problems` says where
+    FAILED = "failed", _("failed")  # ours: retried, then refunded
+    CANCELLED = "cancelled", _("cancelled")
+
+
+TERMINAL = (State.SCORED, State.INVALID, State.FAILED, State.CANCELLED)
+PENDING = (State.RECEIVED, State.VALIDATING, State.QUEUED, State.SCORING)
+# What a day's limit counts. The others are refunded; an entry below the gate is not: its result informs.
+COUNTED = (*PENDING, State.SCORED)
+
+
+class SubmissionQuerySet(models.QuerySet["Submission"]):
+    def visible_to(self, user) -> Self:
+        """A submission is seen by its team, the competition's organizers, and staff."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_staff:
+            return self
+        organized = Competition.objects.organized_by(user).values("pk")
+        return self.filter(Q(team__in=user.participations.values("team")) | Q(competition__in=organized))
+
+    def pending(self) -> Self:
+        return self.filter(state__in=PENDING)
+
+    def unattended(self) -> Self:
+        """Not finished, and in nobody's hands: what the periodic reclaim rings for."""
+        now = timezone.now()
+        return self.pending().filter(
+            Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=now),
+            Q(not_before__isnull=True) | Q(not_before__lte=now),
+        )
+
+
+def upload_path(submission: "Submission", filename: str) -> str:
+    """Where a submission's file lies in storage. Nothing of the sender's file name enters the path."""
+    return f"submissions/{submission.competition_id}/{submission.pk}"
+
+
+class Submission(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    competition = models.ForeignKey(Competition, models.CASCADE, related_name="submissions")
+    team = models.ForeignKey(Team, models.PROTECT, related_name="submissions")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="submissions")
+    release = models.ForeignKey(Release, models.PROTECT, related_name="submissions")
+    message = models.CharField(_("message"), max_length=200, blank=True)
+    filename = models.CharField(_("file name"), max_length=200)
+    file = models.FileField(upload_to=upload_path, max_length=200)
+    size = models.PositiveBigIntegerField()  # bytes
+    sha256 = models.CharField(max_length=64)
+    received_at = models.DateTimeField(default=timezone.now)
+
+    state = models.CharField(max_length=12, choices=State.choices, default=State.RECEIVED)
+    problems = models.JSONField(
+        default=list, blank=True
+    )  # of an invalid file: [{kind, message, rows, total}]
+    warnings = models.JSONField(default=list, blank=True)  # [text]
+    error = models.TextField(blank=True)  # of a failure of ours: for organizers, never for participants
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    # A worker's claim: alive until `lease_expires_at`, which its heartbeat moves on.
+    lease_owner = models.CharField(max_length=120, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True)  # of a retry
+
+    is_final = models.BooleanField(_("final"), default=False)
+
+    objects = SubmissionQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-received_at", "id"]
+        indexes: ClassVar = [
+            models.Index(fields=["team", "received_at"]),
+            models.Index(fields=["competition", "state"]),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(state__in=State.values), name="submission_state_known"),
+            models.CheckConstraint(
+                condition=Q(is_final=False) | Q(state=State.SCORED), name="only_a_scored_submission_is_final"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.filename} ({self.team}, {self.received_at:%Y-%m-%d %H:%M})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("submissions:detail", args=[self.pk])
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state in TERMINAL
+
+
+class Score(models.Model):
+    """The public result of one evaluation. Append-only: rescoring adds a row, and the newest counts."""
+
+    submission = models.ForeignKey(Submission, models.CASCADE, related_name="scores")
+    result = models.JSONField()  # scoring's Result of the public part
+    value = models.FloatField(null=True)  # in the metric's unit; empty below the gate
+    passed_gate = models.BooleanField()
+    recall = models.FloatField(null=True)
+    precision = models.FloatField(null=True)
+    metric = models.JSONField()  # the configuration as it was
+    metric_version = models.PositiveIntegerField()
+    engine = models.CharField(max_length=40)
+    device = models.CharField(max_length=80)
+    seconds = models.JSONField(default=dict)  # by stage
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        get_latest_by = "id"
+
+    def __str__(self) -> str:
+        return f"{self.submission_id}: {self.value}"
+
+
+class PrivateScore(models.Model):
+    """The private result, in a table of its own: it leaves through `leaderboards` alone, after the close."""
+
+    score = models.OneToOneField(Score, models.CASCADE, related_name="private", primary_key=True)
+    result = models.JSONField()
+    value = models.FloatField(null=True)
+    passed_gate = models.BooleanField()
+    recall = models.FloatField(null=True)
+    precision = models.FloatField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.score_id}: private"
+
+
+class Worker(models.Model):
+    """A scoring process and when it was last alive: who works is asked here, not of the broker."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    device = models.CharField(max_length=80)
+    engine = models.CharField(max_length=40)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
