@@ -1,14 +1,43 @@
-# make demo   run a small competition on this machine     make test    run every test
-# make check  lint, types, contracts, migrations          make bench   the benchmarks, each with its ratio
-.PHONY: install demo test check bench clean
+# make demo [PORT=8000]  a small competition on this machine     make test   every test
+# make check             lint, types, contracts, translations    make bench  the benchmarks, each with its ratio
+.PHONY: install services demo test check format bench clean
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
+BIN := .venv/bin
 PORT ?= 8000
 
-install: $(VENV)/installed
+install: .venv/installed
 
-$(VENV)/installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fields,site,test]'
-	touch $@
+.venv/installed: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv (a few minutes the first time) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fields,site,test]'
+	@touch $@
+
+demo: install
+	@DEBUG=true $(BIN)/python manage.py demo --port $(PORT)
+
+# Redis, PostgreSQL, nginx, Chromium: installed where this is Debian and we may; else their tests skip by name.
+services:
+	@.ci/services
+
+test: install services
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	DEBUG=true $(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/pytest -q tests/test_translations.py
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	$(BIN)/python -m cloud_images benchmark
+	$(BIN)/python -m scoring benchmark
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

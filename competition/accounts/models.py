@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 class User(AbstractUser):
     """A person. `username` is the public handle; the e-mail address is never shown to others."""
 
-    first_name = None
+    first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
     display_name = models.CharField(_("name"), max_length=80, blank=True)
     affiliation = models.CharField(_("affiliation"), max_length=120, blank=True)
