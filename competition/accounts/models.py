@@ -19,7 +19,7 @@ class User(AbstractUser):
     # Who may create competitions; staff may always.
     is_organizer = models.BooleanField(_("may create competitions"), default=False)
 
-    class Meta(AbstractUser.Meta):  # type: ignore[name-defined]
+    class Meta(AbstractUser.Meta):
         constraints: ClassVar = [
             models.UniqueConstraint(Lower("username"), name="username_unique_whatever_the_case"),
         ]

@@ -1,0 +1,27 @@
+# One image for web, worker and beat: the command differs, the code does not.
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /app
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /venv
+ENV PATH=/venv/bin:$PATH
+# Dependencies first: they change more rarely than the code, and this layer is the large one.
+COPY pyproject.toml constraints.txt README.md ./
+RUN mkdir cloud_images competition scoring starter_kit \
+    && pip install --constraint constraints.txt '.[fields,site]' \
+    && pip uninstall --yes tamago
+COPY . .
+# Secrets come at run time; collecting static files needs settings, not secrets.
+RUN DEBUG=true DATA_DIR=/tmp/build python manage.py collectstatic --noinput \
+    && python -m compileall -q cloud_images competition scoring starter_kit
+
+FROM python:3.11-slim-bookworm
+RUN useradd --create-home --uid 10001 tamago && install -d -o tamago -g tamago /data /releases
+COPY --from=build /venv /venv
+COPY --from=build --chown=root:root /app /app
+WORKDIR /app
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 DJANGO_SETTINGS_MODULE=competition.settings \
+    DATA_DIR=/data RELEASES_DIR=/releases
+USER tamago
+VOLUME ["/data", "/releases"]
+EXPOSE 8000
+CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "8", "competition.wsgi:application"]
