@@ -29,6 +29,7 @@ class Environment(BaseSettings):
     redis_url: SecretStr | None = None
     data_dir: Path = Field(ROOT / "var", description="database of the demo, uploads, serverless broker")
     releases_dir: Path | None = Field(None, description="folder of releases, default DATA_DIR/releases")
+    static_root: Path = Field(ROOT / "staticfiles", description="where collectstatic writes")
 
     # How a release's file leaves the site: through nginx (a location marked `internal`) or through Django.
     accel_redirect: str = Field("", description="/protected/releases/ where nginx serves RELEASES_DIR there")

@@ -170,7 +170,7 @@ FILE_UPLOAD_PERMISSIONS = 0o640
 ACCEL_REDIRECT = ENVIRONMENT.accel_redirect
 
 STATIC_URL = "static/"
-STATIC_ROOT = ROOT / "staticfiles"
+STATIC_ROOT = ENVIRONMENT.static_root
 STATICFILES_DIRS = [ROOT / "competition" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
