@@ -44,6 +44,10 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
     def pending(self) -> Self:
         return self.filter(state__in=PENDING)
 
+    def counted(self) -> Self:
+        """What limits count; see `COUNTED`."""
+        return self.filter(state__in=COUNTED)
+
     def unattended(self) -> Self:
         """Not finished, and in nobody's hands: what the periodic reclaim rings for."""
         now = timezone.now()
