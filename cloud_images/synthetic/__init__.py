@@ -1,0 +1,6 @@
+"""A seeded synthetic world of tropical clouds: a release like any other, with nothing to download."""
+
+from cloud_images.synthetic.generate import synthesize
+from cloud_images.synthetic.world import WORLD_VERSION
+
+__all__ = ["WORLD_VERSION", "synthesize"]
