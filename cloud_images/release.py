@@ -230,7 +230,7 @@ def write_release(
 
 
 def write_manifest(directory: Path, *, about: About, counts: Counts, on_progress: Progress) -> None:
-    """Describe the files that lie in the folder: croissant.json for the served ones, manifest.json for all."""
+    """Describe the files in the folder: croissant.json for the served ones, manifest.json for all."""
     manifest = Manifest(
         name=about.name,
         version=about.version,
@@ -351,8 +351,8 @@ def _secret_rng(seed: int, stream: int, table: pl.DataFrame) -> np.random.Genera
     """Random numbers that nobody can repeat from the seed alone: who guessed it could undo the shuffle."""
     digest = hashlib.sha256()
     for name in ("label", "latitude", "longitude"):
-        digest.update(np.ascontiguousarray(table[name].to_numpy()))
-    digest.update(np.ascontiguousarray(table["time"].dt.timestamp("ms").to_numpy()))
+        digest.update(table[name].to_numpy().tobytes())
+    digest.update(table["time"].dt.timestamp("ms").to_numpy().tobytes())
     return np.random.default_rng([seed, stream, *np.frombuffer(digest.digest(), np.uint32)])
 
 
@@ -436,7 +436,8 @@ def _refuse_shared_storms(train: pl.DataFrame, test: pl.DataFrame) -> None:
     shared = sorted(set(train["storm_id"].drop_nulls()) & set(test["storm_id"].drop_nulls()))
     if shared:
         raise ReleaseError(
-            f"{len(shared)} storms lie in both train and test, first {shared[0]}; each must lie wholly in one."
+            f"{len(shared)} storms lie in both train and test, first {shared[0]}; "
+            "each must lie wholly in one."
         )
 
 

@@ -129,7 +129,7 @@ class ShardedImages(Sequence[np.ndarray]):
     def shape(self) -> tuple[int, int, int]:
         return (self._length, IMAGE_SIZE, IMAGE_SIZE)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+    def __getitem__(self, index):
         if isinstance(index, slice):
             return self._take(np.arange(*index.indices(self._length)))
         if isinstance(index, (int, np.integer)):

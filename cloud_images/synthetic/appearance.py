@@ -19,9 +19,10 @@ KIND_NAMES = tuple(KINDS)
 
 @dataclass
 class Appearance:
-    """The parameters of n images, each (n,) float32. Lengths in pixels of 14 km, angles in radians, OLR in W m⁻².
+    """The parameters of n images, each (n,) float32.
 
-    Amplitudes are in units of the noise's standard deviation: cloud stands where the sum of all passes `dryness`.
+    Lengths are in pixels of 14 km, angles in radians, OLR in W m⁻². Amplitudes are in units of the noise's
+    standard deviation: cloud stands where the sum of all passes `dryness`.
     """
 
     # The wind that winds the clouds up: rotation by swirl / (1 + r / swirl_radius) about the centre.
@@ -30,7 +31,7 @@ class Appearance:
     swirl: np.ndarray
     swirl_radius: np.ndarray
     orientation: np.ndarray
-    # Where convection is favoured: the core, a second cluster, spiral arms (one or a pair), a front or the ITCZ.
+    # Where convection is favoured: core, second cluster, one spiral arm or a pair, overcast, front or ITCZ.
     core: np.ndarray
     core_x: np.ndarray
     core_y: np.ndarray
@@ -89,7 +90,7 @@ FIELD_NAMES = tuple(field.name for field in fields(Appearance))
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and when: each (n,). It decides the clear sky, the height of cloud tops and the sense of rotation."""
+    """Where and when, each (n,): it decides the clear sky, the cloud tops and the sense of rotation."""
 
     latitude: np.ndarray
     """Degrees north."""

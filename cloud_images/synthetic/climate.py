@@ -15,7 +15,7 @@ HOURS_PER_YEAR = 365.25 * 24
 
 @dataclass(frozen=True)
 class Basin:
-    """Where and when storms are born: means and standard deviations, in degrees and months (1.0 = 1 January)."""
+    """Where and when storms are born: means and standard deviations; months from 1.0 = 1 January."""
 
     name: str
     share: float
@@ -201,7 +201,10 @@ def draw_other_fixes(rng: np.random.Generator, count: int, period: Period) -> Fi
 
 
 def _red_noise(rng: np.random.Generator, steps: np.ndarray) -> np.ndarray:
-    """Noise of unit variance along each storm that forgets a fifth from fix to fix. steps: (storms,) lengths."""
+    """Noise of unit variance along each storm that forgets a fifth from fix to fix.
+
+    steps: (storms,) lengths. Returns (sum of steps,).
+    """
     white = rng.normal(0, 1, steps.sum())
     first = np.cumsum(steps) - steps
     red = white.copy()

@@ -43,9 +43,10 @@ _ABOUT = About(
     version=f"{WORLD_VERSION}.0.0",
     title="Synthetic typhoons and their precursors",
     description=(
-        "Outgoing longwave radiation over 64 by 64 points of 14 km, drawn from a statistical model of tropical "
-        "clouds: cyclones of six basins and their precursors up to seven days before genesis, among clusters, "
-        "mesoscale systems, the ITCZ, fronts and disturbances that never develop. No image shows a real storm."
+        "Outgoing longwave radiation over 64 by 64 points of 14 km, drawn from a statistical model of "
+        "tropical clouds: cyclones of six basins and their precursors up to seven days before genesis, among "
+        "clusters, mesoscale systems, the ITCZ, fronts and disturbances that never develop. "
+        "No image shows a real storm."
     ),
     licence="CC0-1.0",
     licence_url="https://creativecommons.org/publicdomain/zero/1.0/",
@@ -73,9 +74,9 @@ def synthesize(
     directory = Path(directory)
     if train < FEWEST_TRAIN or test < FEWEST_TEST:
         raise ReleaseError(
-            f"{train} training and {test} test images are too few: 1 in {1 / PREVALENCE:.0f} shows a storm, and the "
-            f"training, the public and the private part each need one. Ask for at least --train {FEWEST_TRAIN} "
-            f"and --test {FEWEST_TEST}."
+            f"{train} training and {test} test images are too few: 1 in {1 / PREVALENCE:.0f} shows a storm, "
+            "and the training, the public and the private part each need one. "
+            f"Ask for at least {FEWEST_TRAIN} training and {FEWEST_TEST} test images."
         )
     if seed < 0:
         raise ReleaseError(f"The seed is {seed}; it must be 0 or a positive whole number.")
@@ -151,9 +152,8 @@ def render_block(seed: int, side: int, block: int, fixes: Fixes) -> np.ndarray:
 
 
 def draw_appearance(rng: np.random.Generator, fixes: Fixes) -> Appearance:
-    is_storm = fixes.storm >= 0
     setting = fixes.setting()
-    other_rows, storm_rows = np.flatnonzero(~is_storm), np.flatnonzero(is_storm)
+    storm_rows = np.flatnonzero(fixes.storm >= 0)
     look = others(rng, setting, fixes.kind)
     if len(storm_rows):
         shown = fixes[storm_rows]

@@ -8,10 +8,10 @@ TILES = 16
 
 
 def noise_tiles(rng: np.random.Generator, tiles: int = TILES) -> np.ndarray:
-    """Draw periodic noise tiles of zero mean and unit variance: (tiles, 512, 512) float32, two samples a pixel.
+    """Draw periodic noise of zero mean and unit variance: (tiles, 512, 512) float32, two samples a pixel.
 
-    Each is a mixture of broadband noise with power k^-3.1 (the slope of OLR over the tropics), cloud clumps of
-    150-350 km and single cells of 35-90 km; the mixture differs from tile to tile.
+    Each tile is a mixture of broadband noise with power k^-3.1 (the slope of OLR over the tropics), cloud
+    clumps of 150-350 km and single cells of 35-90 km; the mixture differs from tile to tile.
     """
     frequency = (  # cycles per pixel
         np.hypot(np.fft.fftfreq(TILE_SIZE)[:, None], np.fft.rfftfreq(TILE_SIZE)[None]) * SAMPLES_PER_PIXEL
@@ -24,10 +24,10 @@ def noise_tiles(rng: np.random.Generator, tiles: int = TILES) -> np.ndarray:
     amplitudes = np.stack([broadband, clumps, cells]).astype(np.float32)
 
     out = np.empty((tiles, TILE_SIZE, TILE_SIZE), np.float32)
-    for tile in out:
+    for index in range(tiles):
         weights = rng.uniform((0.75, 0.25, 0.12), (1.0, 0.6, 0.3)).astype(np.float32)
         waves = rng.standard_normal((*amplitudes.shape, 2), np.float32).view(np.complex64)[..., 0]
-        parts = np.fft.irfft2(waves * amplitudes, s=tile.shape)
-        tile[:] = np.tensordot(weights / parts.std(axis=(1, 2)), parts, axes=1)
-        tile /= tile.std()
+        parts = np.fft.irfft2(waves * amplitudes, s=out.shape[1:])
+        mixture = np.tensordot(weights / parts.std(axis=(1, 2)), parts, axes=1)
+        out[index] = mixture / mixture.std()
     return out

@@ -14,7 +14,7 @@ FIXES_PER_STORM = 12
 
 @dataclass(frozen=True)
 class Difficulty:
-    """How far apart storms and other clouds lie. Small changes move the precision of a model by 0.05 and more.
+    """How far apart storms and other clouds lie: small changes move a model's precision by 0.05 and more.
 
     The organisation of a system runs from 0 (none) to 1 (a hurricane with an eye).
     """
