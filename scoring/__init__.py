@@ -1,0 +1,32 @@
+"""Submission file + solution + metric → score: one code for the platform and a participant's machine."""
+
+from scoring.file_contents import Limits
+from scoring.grading import ENGINE_VERSION, DeviceError, Grade, evaluate, grade
+from scoring.image_ids import ImageIds
+from scoring.metrics import METRICS, Curve, MetricConfig, Result
+from scoring.problems import InvalidSubmission, Problem
+from scoring.ranking import Ranked, rank
+from scoring.solution import Solution, SolutionError
+from scoring.submission_file import Submission, validate_submission
+
+__all__ = [
+    "ENGINE_VERSION",
+    "METRICS",
+    "Curve",
+    "DeviceError",
+    "Grade",
+    "ImageIds",
+    "InvalidSubmission",
+    "Limits",
+    "MetricConfig",
+    "Problem",
+    "Ranked",
+    "Result",
+    "Solution",
+    "SolutionError",
+    "Submission",
+    "evaluate",
+    "grade",
+    "rank",
+    "validate_submission",
+]

@@ -1,0 +1,292 @@
+"""A submission file: read and validated, or refused with everything that is wrong with it.
+
+A clean file takes the fast path: pyarrow parses the text, the ids become integers, and the values are put
+straight into their places. It never decides that a file is bad: whatever it does not like goes to the
+careful path, which reads row by row and words the problems. So both accept the same files.
+"""
+
+import codecs
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from scoring import parquet_rows, text_rows
+from scoring.file_contents import Contents, Limits, read_contents
+from scoring.image_ids import UNKNOWN, ImageIds
+from scoring.metrics import MetricConfig, RecallConstrainedPrecision
+from scoring.problems import SHOWN_OF_A_KIND, Findings, refuse
+from scoring.text_rows import BLOCK_BYTES, shorten
+
+NAN_WORDS = {"nan", "+nan", "-nan", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "missing"}
+SUFFIX_2018 = ".tif"
+
+Predictions = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A valid submission: predictions (N,) float64, finite, in the places of the ids; labels 0.0 or 1.0."""
+
+    predictions: Predictions
+    form: str
+    warnings: list[str]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def validate_submission(
+    path: str | Path,
+    *,
+    ids: ImageIds | Iterable[str] | None = None,
+    n_rows: int | None = None,
+    config: MetricConfig | None = None,
+    limits: Limits | None = None,
+    filename: str | None = None,
+) -> Submission:
+    """Reads a submission of every image id exactly once, in any order.
+
+    ids: the test images, or n_rows: how many there are, of a release's own ids (``test_0000000`` …).
+    filename: the participant's name of the file, where it is stored under another one.
+
+    Raises InvalidSubmission with all problems at once, OSError where the file cannot be read at all.
+    """
+    if (ids is None) == (n_rows is None):
+        raise TypeError("give either ids or n_rows")
+    known = (
+        ids
+        if isinstance(ids, ImageIds)
+        else ImageIds(ids)
+        if ids is not None
+        else ImageIds.numbered(n_rows or 0)
+    )
+    config = config or RecallConstrainedPrecision()
+    started = time.perf_counter()
+    contents = read_contents(path, limits=limits or Limits(), filename=filename)
+    read = time.perf_counter()
+    reader = _read_parquet if contents.form == "parquet" else _read_text
+    predictions = reader(contents, known, config, limits or Limits())
+    seconds = {"read": read - started, "parse": time.perf_counter() - read}
+    return Submission(predictions, contents.form, contents.warnings, seconds)
+
+
+def _read_text(contents: Contents, ids: ImageIds, config: MetricConfig, limits: Limits) -> Predictions:
+    findings = Findings()
+    layout = text_rows.read_without_header(contents.data) if config.form == "2018" else None
+    headless = layout is not None
+    if layout is None:
+        layout = text_rows.read_header(contents.data, config.prediction, findings, contents.warnings)
+    if not findings:
+        predictions = _read_clean_text(contents.data, layout, ids, config.prediction)
+        if predictions is not None:
+            return predictions
+    if not bytes(contents.data[layout.data_start : layout.data_start + 4096]).strip() and not headless:
+        findings.add("empty_file", "the file has a header and no rows")
+        findings.raise_if_any()
+    return _read_carefully(
+        _text_records(contents.data, layout, findings, ids, headless), ids, config, findings
+    )
+
+
+def _read_clean_text(
+    data: pa.Buffer, layout: text_rows.Layout, ids: ImageIds, prediction: str
+) -> Predictions | None:
+    """The fast path; None for a file that needs the careful one."""
+    pattern = ids.pattern
+    if pattern is None or not layout.complete:
+        return None
+    body = data[layout.data_start :]
+    if layout.columns > 2 and (_has_quotes(body) or not _is_utf8(body)):
+        return None
+    suffix = SUFFIX_2018.encode() if layout.delimiter == "\t" and _has_suffix(body) else b""
+    names = [f"c{column}" for column in range(layout.columns)]
+    id_name, value_name = names[layout.id_column or 0], names[layout.value_column or 0]
+    try:
+        table = pa_csv.read_csv(
+            pa.BufferReader(body),
+            read_options=pa_csv.ReadOptions(column_names=names),
+            parse_options=pa_csv.ParseOptions(delimiter=layout.delimiter),
+            convert_options=pa_csv.ConvertOptions(
+                column_types={id_name: pa.binary(pattern.width + len(suffix)), value_name: pa.float64()},
+                include_columns=[id_name, value_name],
+                null_values=[],
+            ),
+        )
+    except pa.ArrowException:
+        return None
+    if table.num_rows != len(ids):
+        return None
+    predictions = np.full(len(ids), np.nan)
+    for id_chunk, value_chunk in zip(table[id_name].chunks, table[value_name].chunks, strict=True):
+        raw = np.frombuffer(id_chunk.buffers()[1], np.uint8)
+        width = pattern.width + len(suffix)
+        raw = raw[id_chunk.offset * width : (id_chunk.offset + len(id_chunk)) * width]
+        places = ids.places_of_bytes(raw, suffix)
+        if places is None or (places == UNKNOWN).any():
+            return None
+        predictions[places] = value_chunk.to_numpy()
+    return predictions if _is_complete(predictions, prediction) else None
+
+
+def _read_parquet(contents: Contents, ids: ImageIds, config: MetricConfig, limits: Limits) -> Predictions:
+    table = parquet_rows.ParquetRows(
+        contents.data, config.prediction, n_rows=len(ids), max_bytes=limits.max_decompressed_bytes
+    )
+    contents.warnings.extend(table.warnings)
+    if table.count == len(ids):
+        predictions = np.full(len(ids), np.nan)
+        for names, values in table.batches():
+            places = ids.places(names)
+            if (places == UNKNOWN).any():
+                break
+            predictions[places] = values.to_numpy(zero_copy_only=False)
+        if _is_complete(predictions, config.prediction):
+            return predictions
+    return _read_carefully(table.records(), ids, config, Findings())
+
+
+def _is_complete(predictions: Predictions, prediction: str) -> bool:
+    """N rows put into N places that were NaN: if all are finite now, every id came exactly once."""
+    if prediction == "label":
+        return bool(((predictions == 0) | (predictions == 1)).all())
+    return bool(np.isfinite(predictions).all())
+
+
+# A record: row number, id (None where it is empty or could not be read: reported already), value as text or
+# number (None where it could not be read: reported already).
+Record = tuple[int, str | None, str | float | None]
+
+
+def _text_records(
+    data: pa.Buffer, layout: text_rows.Layout, findings: Findings, ids: ImageIds, headless: bool
+) -> Iterator[Record]:
+    last_row = 2 * len(ids) + 1000
+    for row, fields in text_rows.rows(data, layout, findings, last_row):
+        name = value = None
+        if layout.id_column is not None and layout.id_column < len(fields):
+            name = fields[layout.id_column]
+            if headless:
+                name = name.removesuffix(SUFFIX_2018)
+        if len(fields) == layout.columns and layout.value_column is not None:
+            value = fields[layout.value_column]
+        yield row, name, value
+
+
+def _read_carefully(
+    records: Iterable[Record], ids: ImageIds, config: MetricConfig, findings: Findings
+) -> Predictions:
+    """Puts every record into its place and raises InvalidSubmission with all that is wrong."""
+    predictions = np.full(len(ids), np.nan)
+    row_of_place = np.zeros(len(ids), np.int64)
+    ids_readable = True
+    last_row = 0
+    for last_row, name, value in records:
+        number = _number(last_row, value, config.prediction, findings)
+        if name is None:
+            ids_readable = False
+            continue
+        place = ids.place(name)
+        if place == UNKNOWN:
+            _report_unknown(last_row, name, ids, findings)
+        elif row_of_place[place]:
+            first = int(row_of_place[place])
+            findings.add(
+                "duplicate_id", f'row {last_row}: the id "{name}" was already in row {first}', first, last_row
+            )
+        else:
+            row_of_place[place] = last_row
+            predictions[place] = number
+    if not last_row and not findings:
+        raise refuse("empty_file", "the file has no rows")
+    missing = np.flatnonzero(row_of_place == 0)
+    if len(missing) and (ids_readable or len(missing) < len(ids)):
+        first_missing = ids.first_names(missing, SHOWN_OF_A_KIND)
+        findings.add_many(
+            "missing_id", len(missing), (f'the id "{name}" is missing' for name in first_missing)
+        )
+    findings.raise_if_any()
+    return predictions
+
+
+def _number(row: int, value: str | float | None, prediction: str, findings: Findings) -> float:
+    """A cell's number, exactly as Python reads it; NaN where it has none, which goes to `findings`."""
+    if value is None:
+        return math.nan
+    number = _parse(value)
+    if number is None or not math.isfinite(number):
+        _report_value(row, value, number, prediction, findings)
+        return math.nan
+    if prediction == "label" and number not in (0.0, 1.0):
+        findings.add(
+            "label_value", f'row {row}: the label is "{shorten(str(value))}"; it must be 0 or 1', row
+        )
+        return math.nan
+    return number
+
+
+def _parse(value: str | float) -> float | None:
+    if isinstance(value, str) and ("_" in value or not value.isascii()):
+        return None  # float() would take 1_000 and digits of other scripts
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _report_value(
+    row: int, value: str | float, number: float | None, prediction: str, findings: Findings
+) -> None:
+    text = str(value).strip()
+    shown = shorten(text)
+    if not text:
+        findings.add("empty_value", f"row {row}: the {prediction} is empty", row)
+    elif text.lower() in NAN_WORDS:
+        findings.add(
+            "nan_value", f'row {row}: the {prediction} is "{shown}"; every image needs a number', row
+        )
+    elif number is not None and "inf" in text.lower():
+        findings.add("infinite_value", f'row {row}: the {prediction} is "{shown}"; it must be finite', row)
+    elif number is not None:
+        findings.add(
+            "infinite_value", f'row {row}: the {prediction} "{shown}" is too large for a float64', row
+        )
+    else:
+        hint = (
+            "; write decimals with a point"
+            if text.replace(",", ".", 1) != text and _parse(text.replace(",", ".", 1)) is not None
+            else ""
+        )
+        what = "0 or 1" if prediction == "label" else "a number"
+        kind = "label_value" if prediction == "label" else "text_value"
+        findings.add(kind, f'row {row}: the {prediction} "{shown}" is not {what}{hint}', row)
+
+
+def _report_unknown(row: int, name: str, ids: ImageIds, findings: Findings) -> None:
+    if not name.strip():
+        findings.add("unknown_id", f"row {row}: the id is empty", row)
+    elif not text_rows.SURROGATE.search(name):  # else the encoding is reported already
+        hint = ids.hint(name) if findings.has_room("unknown_id") else ""
+        findings.add("unknown_id", f'row {row}: unknown id "{shorten(name)}"{hint}', row)
+
+
+def _has_suffix(body: pa.Buffer) -> bool:
+    return bytes(body[:4096]).split(b"\t", 1)[0].endswith(SUFFIX_2018.encode())
+
+
+def _has_quotes(body: pa.Buffer) -> bool:
+    return bool((np.frombuffer(body, np.uint8) == ord('"')).any())
+
+
+def _is_utf8(data: pa.Buffer) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, data.size, BLOCK_BYTES):
+            decoder.decode(data[start : start + BLOCK_BYTES], final=start + BLOCK_BYTES >= data.size)
+    except UnicodeDecodeError:
+        return False
+    return True
