@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "csp",
     "django_htmx",
+    "ninja",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -172,6 +173,11 @@ ACCEL_REDIRECT = ENVIRONMENT.accel_redirect
 STATIC_URL = "static/"
 STATIC_ROOT = ENVIRONMENT.static_root
 STATICFILES_DIRS = [ROOT / "competition" / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "competition.datasets.bokeh_static.BokehFinder",
+]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -20,6 +20,7 @@ class Release(models.Model):
     name = models.CharField(_("name"), max_length=120)
     version = models.CharField(_("version"), max_length=40)
     manifest = models.JSONField()
+    overview = models.JSONField(default=dict)  # what the data page shows: `datasets.overview` makes it once
     is_current = models.BooleanField(default=True)
     registered_at = models.DateTimeField(auto_now_add=True)
 
