@@ -1,4 +1,24 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from competition.organizing import views
 
 app_name = "organizing"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("organize/", views.home, name="home"),
+    path("organize/new/", views.new, name="new"),
+    path("organize/<slug:slug>/", views.console, name="console"),
+    path("organize/<slug:slug>/texts/", views.texts, name="texts"),
+    path("organize/<slug:slug>/rules/", views.rules, name="rules"),
+    path("organize/<slug:slug>/timeline/", views.timeline, name="timeline"),
+    path("organize/<slug:slug>/limits/", views.limits, name="limits"),
+    path("organize/<slug:slug>/metric/", views.metric, name="metric"),
+    path("organize/<slug:slug>/data/", views.data, name="data"),
+    path("organize/<slug:slug>/publish/", views.publish, name="publish"),
+    path("organize/<slug:slug>/close/", views.close, name="close"),
+    path("organize/<slug:slug>/submissions/", views.submissions, name="submissions"),
+    path("organize/<slug:slug>/submissions/<uuid:pk>/retry/", views.retry, name="retry"),
+    path("organize/<slug:slug>/teams/", views.teams, name="teams"),
+    path("organize/<slug:slug>/organizers/", views.organizers, name="organizers"),
+    path("organize/<slug:slug>/organizers/<str:username>/remove/", views.remove, name="remove_organizer"),
+    path("organize/<slug:slug>/standings.csv", views.standings_csv, name="standings_csv"),
+]

@@ -1,0 +1,269 @@
+"""Forms of the organizer's console: they read what was typed; the rules decide."""
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django import forms
+from django.conf import settings
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+from pydantic import ValidationError
+
+from competition.contests.models import Competition, RulesVersion
+from competition.datasets.registration import available_folders
+from competition.organizing.amend import TEXTS
+from competition.organizing.create import suggest_slug
+from competition.organizing.overview import unreadable_folders
+from competition.organizing.starting_texts import STARTING_TEXTS
+from competition.submissions.models import State
+from scoring import METRICS, MetricConfig
+
+MIB = 1024**2
+
+
+class MomentField(forms.DateTimeField):
+    """A moment in UTC, typed with the browser's own calendar."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+        super().__init__(**{"widget": widget, "help_text": _("In UTC."), **kwargs})
+
+
+class TimelineForm(forms.Form):
+    opens_at = MomentField(label=_("Opens"))
+    closes_at = MomentField(
+        label=_("Closes"),
+        help_text=_("In UTC. The private standings are out from this moment on, and it cannot open again."),
+    )
+
+    def __init__(self, *args: Any, competition: Competition | None = None, **kwargs: Any) -> None:
+        tomorrow = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        initial = (
+            {"opens_at": competition.opens_at, "closes_at": competition.closes_at}
+            if competition
+            else {"opens_at": tomorrow, "closes_at": tomorrow + timedelta(weeks=8)}
+        )
+        super().__init__(*args, initial=initial, **kwargs)
+        if competition and competition.published_at and competition.opens_at <= timezone.now():
+            self.fields["opens_at"].disabled = True
+            self.fields["opens_at"].help_text = _("In UTC. It has happened and stays.")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        # The browser knows minutes: a moment that was not touched keeps its seconds.
+        for name, stored in self.initial.items():
+            if cleaned.get(name) and self.to_minute(cleaned[name]) == self.to_minute(stored):
+                cleaned[name] = stored
+        opens, closes = cleaned.get("opens_at"), cleaned.get("closes_at")
+        if opens and closes and closes <= opens:
+            self.add_error("closes_at", _("The competition must close after it opens."))
+        return cleaned
+
+    @staticmethod
+    def to_minute(moment: datetime) -> datetime:
+        return moment.replace(second=0, microsecond=0)
+
+
+class LimitsForm(forms.ModelForm):
+    max_upload_mib = forms.IntegerField(
+        label=_("Largest submission in MiB"), min_value=1, help_text=_("Compressed files count compressed.")
+    )
+
+    class Meta:
+        model = Competition
+        fields: ClassVar = ["daily_limit", "max_team_size", "max_finals"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        allowed = settings.MAX_UPLOAD_BYTES // MIB
+        size = self.fields["max_upload_mib"]
+        size.initial = min(self.instance.max_upload_bytes // MIB, allowed)
+        size.max_value = allowed  # type: ignore[attr-defined]
+        size.widget.attrs["max"] = allowed
+        size.validators.append(forms.fields.validators.MaxValueValidator(allowed))
+
+    def limits(self) -> dict[str, int]:
+        return {
+            **{name: self.cleaned_data[name] for name in self.Meta.fields},
+            "max_upload_bytes": self.cleaned_data["max_upload_mib"] * MIB,
+        }
+
+
+class TextsForm(forms.ModelForm):
+    class Meta:
+        model = Competition
+        fields: ClassVar = list(TEXTS)
+        widgets: ClassVar = {
+            name: forms.Textarea(attrs={"rows": 14 if "overview" in name else 8})
+            for name in TEXTS
+            if not name.startswith(("title", "tagline"))
+        }
+        help_texts: ClassVar = {
+            "tagline": _("One sentence under the title."),
+            "overview": _("In Markdown."),
+            "data_notes": _("In Markdown. Shown above the files, beside what the release says about itself."),
+        }
+
+
+class AddressForm(forms.ModelForm):
+    """The slug of a new competition; left empty, it is made from the title."""
+
+    slug = forms.SlugField(
+        label=_("Address"),
+        max_length=60,
+        required=False,
+        help_text=_("The last part of the competition's URL. Leave it empty to have it made from the title."),
+    )
+
+    class Meta:
+        model = Competition
+        fields: ClassVar = ["slug"]
+
+    def clean_slug(self) -> str:
+        slug = self.cleaned_data["slug"] or suggest_slug(self.data.get("title", ""))
+        if not slug:
+            raise forms.ValidationError(
+                _("No address can be made from this title. Type one: Latin letters, digits and hyphens.")
+            )
+        return slug
+
+
+class ReleaseForm(forms.Form):
+    """A choice among the releases below RELEASES_DIR; the template shows `available` as a table."""
+
+    folder = forms.ChoiceField(
+        label=_("Release folder"), error_messages={"required": _("Choose the data of the competition.")}
+    )
+
+    def __init__(self, *args: Any, current: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, initial={"folder": current}, **kwargs)
+        self.available = available_folders()
+        self.unreadable = unreadable_folders()
+        self.fields["folder"].choices = [(release.folder, release.title) for release in self.available]  # type: ignore[attr-defined]
+
+    @property
+    def chosen(self) -> str:
+        return self["folder"].value() or (self.available[0].folder if len(self.available) == 1 else "")
+
+
+class RulesForm(forms.Form):
+    body = forms.CharField(
+        label=_("Rules"), widget=forms.Textarea(attrs={"rows": 12}), help_text=_("In Markdown.")
+    )
+    body_ja = forms.CharField(
+        label=_("Rules (Japanese)"), widget=forms.Textarea(attrs={"rows": 12}), required=False
+    )
+
+    def __init__(self, *args: Any, rules: RulesVersion | None = None, **kwargs: Any) -> None:
+        initial = (
+            {"body": rules.body, "body_ja": rules.body_ja}
+            if rules
+            else {"body": STARTING_TEXTS["rules"], "body_ja": STARTING_TEXTS["rules_ja"]}
+        )
+        super().__init__(*args, initial=initial, **kwargs)
+
+    # A textarea sends CRLF: unchanged rules must compare equal to the stored ones.
+    def clean_body(self) -> str:
+        return self.cleaned_data["body"].replace("\r\n", "\n")
+
+    def clean_body_ja(self) -> str:
+        return self.cleaned_data["body_ja"].replace("\r\n", "\n")
+
+
+class MetricForm(forms.Form):
+    """A metric configuration: fields for what is often chosen, JSON for the rest, checked by MetricConfig."""
+
+    metric = forms.ChoiceField(label=_("Metric"))
+    prediction = forms.ChoiceField(
+        label=_("Prediction"),
+        choices=[
+            ("score", _("score: any number, higher is more likely (best precision over thresholds)")),
+            ("label", _("label: 0 or 1, as in 2018")),
+        ],
+    )
+    recall_floor = forms.FloatField(
+        label=_("Recall floor"),
+        help_text=_("Above 0, at most 1. Entries whose recall is lower stand below the gate."),
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+    )
+    threshold = forms.ChoiceField(
+        label=_("Threshold"),
+        choices=[
+            ("per_split", _("per_split: the best one for the public and for the private part")),
+            ("from_public", _("from_public: the public part's best one is applied to the private part")),
+            ("submitted", _("submitted: what the submission itself decided")),
+        ],
+        help_text=_("Where the line between typhoon and none is drawn through the scores."),
+    )
+    digits = forms.IntegerField(label=_("Digits shown"))
+    more = forms.JSONField(
+        label=_("Everything else"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "mono"}),
+        help_text=_("A JSON object with further fields of the metric configuration."),
+    )
+
+    NAMED = ("metric", "prediction", "recall_floor", "threshold", "digits")
+
+    def __init__(self, *args: Any, metric: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        metric = dict(metric or Competition._meta.get_field("metric").get_default())
+        initial = {name: metric.pop(name) for name in self.NAMED if name in metric}
+        super().__init__(*args, initial={**initial, "more": metric}, **kwargs)
+        self.fields["metric"].choices = [(name, name) for name in METRICS]  # type: ignore[attr-defined]
+
+    def clean_more(self) -> dict[str, Any]:
+        more = self.cleaned_data["more"] or {}
+        if not isinstance(more, dict):
+            raise forms.ValidationError(_("This must be a JSON object, such as {}."))
+        named = sorted(set(more) & set(self.NAMED))
+        if named:
+            raise forms.ValidationError(
+                _("%(names)s has a field of its own above: set it there.") % {"names": ", ".join(named)}
+            )
+        return more
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self.errors:
+            return cleaned
+        typed = {name: cleaned[name] for name in self.NAMED} | cleaned["more"]
+        try:
+            cleaned["config"] = MetricConfig.model_validate(typed).model_dump(mode="json")
+        except ValidationError as error:
+            for problem in error.errors():
+                where = [str(part) for part in problem["loc"]]
+                message = capfirst(problem["msg"].removeprefix("Value error, "))
+                if where and where[0] in self.NAMED:
+                    self.add_error(where[0], message)
+                elif where:
+                    self.add_error("more", f"{'.'.join(where)}: {message}")
+                else:
+                    self.add_error(None, message)
+        return cleaned
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.cleaned_data["config"]
+
+
+class OrganizerForm(forms.Form):
+    username = forms.CharField(
+        label=_("User name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+
+
+class ConfirmationForm(forms.Form):
+    confirmation = forms.CharField(
+        label=_("The competition's address"),
+        max_length=60,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
+class StateForm(forms.Form):
+    """The filter of the submissions table; what is no state filters nothing."""
+
+    state = forms.ChoiceField(
+        label=_("State"), required=False, choices=[("", _("all")), ("pending", _("pending")), *State.choices]
+    )
