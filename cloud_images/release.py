@@ -39,6 +39,15 @@ from cloud_images.shards import (
     shard_name,
 )
 from cloud_images.split import public_rows
+from cloud_images.tables import (
+    SOLUTION_COLUMNS,
+    TRAIN_COLUMNS,
+    checked_table,
+    image_ids,
+    read_solution,
+    read_table,
+    write_csv,
+)
 
 __all__ = [
     "IMAGE_SIZE",
@@ -54,21 +63,6 @@ __all__ = [
 ]
 
 SOLUTION_NAME = "solution.parquet"
-METADATA_COLUMNS = ("storm_id", "time", "latitude", "longitude", "lead_time_hours", "basin")
-TRAIN_COLUMNS = ("image_id", "label", *METADATA_COLUMNS)
-SOLUTION_COLUMNS = ("image_id", "label", "split", *METADATA_COLUMNS)
-COLUMN_TYPES = {
-    "image_id": pl.String(),
-    "label": pl.UInt8(),
-    "split": pl.String(),
-    "storm_id": pl.String(),
-    "time": pl.Datetime("ms", "UTC"),
-    "latitude": pl.Float64(),
-    "longitude": pl.Float64(),
-    "lead_time_hours": pl.Float64(),
-    "basin": pl.String(),
-}
-TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 TABLE_BYTES_PER_ROW = 160  # generous: both tables, sample submission and solution together
 
 Progress = Callable[[str, int, int], None]
@@ -139,12 +133,7 @@ class Release:
 
     def solution_table(self) -> pl.DataFrame:
         """The columns SOLUTION_COLUMNS; row i belongs to test_images[i]."""
-        try:
-            return pl.read_parquet(self.solution_path)
-        except FileNotFoundError:
-            raise ReleaseError(f"{self.solution_path} is missing; only organizers have it.") from None
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise ReleaseError(f"{self.solution_path} is no readable Parquet file: {error}") from None
+        return read_solution(self.solution_path)
 
     def _images(self, side: Literal["train", "test"]) -> ShardedImages:
         count = (self.manifest.counts.train if side == "train" else self.manifest.counts.test).images
@@ -197,7 +186,7 @@ def write_release(
     """
     directory = Path(directory)
     refuse_occupied(directory)
-    train_table, test_table = _checked_table(train.table, "train"), _checked_table(test.table, "test")
+    train_table, test_table = checked_table(train.table, "train"), checked_table(test.table, "test")
     _refuse_shared_storms(train_table, test_table)
     shuffle_train, shuffle_test, split = (
         _secret_rng(seed, stream, table) for stream, table in enumerate((train_table, test_table, test_table))
@@ -209,10 +198,10 @@ def write_release(
     with folder_when_complete(directory, room=_bytes_needed(len(train_table), len(test_table))) as draft:
         train_table = _write_images(draft / "train", train, train_table, shuffle_train, progress)
         test_table = _write_images(draft / "test", test, test_table, shuffle_test, progress)
-        _write_csv(train_table.select(TRAIN_COLUMNS), draft / "train.csv")
-        _write_csv(test_table.select("image_id"), draft / "test.csv")
+        write_csv(train_table.select(TRAIN_COLUMNS), draft / "train.csv")
+        write_csv(test_table.select("image_id"), draft / "test.csv")
         empty_score = pl.lit(0.0 if prediction == "score" else 0).alias(prediction)
-        _write_csv(test_table.select("image_id", empty_score), draft / "sample_submission.csv")
+        write_csv(test_table.select("image_id", empty_score), draft / "sample_submission.csv")
         test_table.select(SOLUTION_COLUMNS).write_parquet(draft / SOLUTION_NAME)
         storms = train_table["storm_id"].drop_nulls().n_unique()
         positives = int(train_table["label"].sum())
@@ -266,37 +255,6 @@ def describe_file(directory: Path, path: Path) -> ReleaseFile:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     size = path.stat().st_size if served else None
     return ReleaseFile(path=path.relative_to(directory).as_posix(), size=size, sha256=digest, served=served)
-
-
-def read_table(path: Path, columns: tuple[str, ...]) -> pl.DataFrame:
-    """Read a CSV of the release with the types of COLUMN_TYPES. Raises ReleaseError where it is damaged."""
-    try:
-        table = pl.read_csv(
-            path, schema_overrides={name: pl.String() for name in columns}, infer_schema=False
-        )
-    except FileNotFoundError:
-        raise ReleaseError(f"{path} is missing.") from None
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise ReleaseError(f"{path} is no readable CSV file: {str(error).splitlines()[0]}") from None
-    if tuple(table.columns) != columns:
-        raise ReleaseError(
-            f"{path} has the columns {','.join(table.columns)}; it must have {','.join(columns)}."
-        )
-    try:
-        return table.with_columns(
-            pl.col(name).str.to_datetime(TIME_FORMAT, time_unit="ms").dt.replace_time_zone("UTC")
-            if name == "time"
-            else pl.col(name).cast(COLUMN_TYPES[name])
-            for name in columns
-        )
-    except pl.exceptions.PolarsError as error:
-        raise ReleaseError(f"{path} holds an unreadable value: {str(error).splitlines()[0]}") from None
-
-
-def image_ids(side: str, images: int) -> pl.Series:
-    """`train_0000000` and so on: the number is the position in the shards."""
-    number = pl.int_range(images, eager=True).cast(pl.String).str.zfill(7)
-    return (f"{side}_" + number).alias("image_id")
 
 
 def refuse_occupied(directory: Path) -> None:
@@ -392,46 +350,6 @@ def _write_images(
     return table[row_at].with_columns(image_ids(side, len(table)))
 
 
-def _checked_table(table: pl.DataFrame, side: str) -> pl.DataFrame:
-    """The table with the types of COLUMN_TYPES. Raises ReleaseError at a row that contradicts itself."""
-    wanted = ("label", *METADATA_COLUMNS)
-    missing = [name for name in wanted if name not in table.columns]
-    if missing:
-        raise ReleaseError(f"The {side} table lacks the columns {', '.join(missing)}.")
-    if table.schema["time"] == pl.Datetime() and table.schema["time"].time_zone is None:  # type: ignore[attr-defined]
-        raise ReleaseError(f"The times of the {side} table have no time zone; give them in UTC.")
-    try:
-        table = table.select(pl.col(name).cast(COLUMN_TYPES[name]) for name in wanted)
-    except pl.exceptions.PolarsError as error:
-        raise ReleaseError(
-            f"The {side} table holds an unusable value: {str(error).splitlines()[0]}"
-        ) from None
-    label, storm, lead = pl.col("label"), pl.col("storm_id"), pl.col("lead_time_hours")
-    rules = {
-        "a label that is neither 0 nor 1": ~label.is_in([0, 1]).fill_null(False),
-        "no time": pl.col("time").is_null(),
-        "no basin": pl.col("basin").is_null(),
-        "a latitude outside -90 to 90": ~pl.col("latitude").is_between(-90, 90).fill_null(False),
-        "a longitude outside -180 to 180": ~pl.col("longitude")
-        .is_between(-180, 180, closed="left")
-        .fill_null(False),
-        "a positive label without storm_id": (label == 1) & (storm.is_null() | (storm == "")),
-        "a positive label without lead_time_hours": (label == 1) & (lead.is_null() | lead.is_nan()),
-        "a negative label with a storm_id": (label == 0) & storm.is_not_null(),
-        "a negative label with lead_time_hours": (label == 0) & lead.is_not_null(),
-    }
-    for problem, broken in rules.items():
-        rows = table.select(broken.arg_true()).to_series()
-        if len(rows):
-            raise ReleaseError(f"The {side} table has {problem} in {len(rows)} rows, first row {rows[0]}.")
-    positives = int(table["label"].sum())
-    if positives in (0, len(table)):
-        raise ReleaseError(
-            f"The {side} table has {positives} positives in {len(table)} images; it needs both kinds."
-        )
-    return table
-
-
 def _refuse_shared_storms(train: pl.DataFrame, test: pl.DataFrame) -> None:
     shared = sorted(set(train["storm_id"].drop_nulls()) & set(test["storm_id"].drop_nulls()))
     if shared:
@@ -439,7 +357,3 @@ def _refuse_shared_storms(train: pl.DataFrame, test: pl.DataFrame) -> None:
             f"{len(shared)} storms lie in both train and test, first {shared[0]}; "
             "each must lie wholly in one."
         )
-
-
-def _write_csv(table: pl.DataFrame, path: Path) -> None:
-    table.write_csv(path, datetime_format=TIME_FORMAT)
