@@ -1,0 +1,34 @@
+"""Files that are either whole or not there."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from starter_kit.errors import StarterKitError
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Write to the sibling that this gives; it takes `path`'s name at the end, and goes away if writing
+    fails.
+
+    Raises StarterKitError where the folder is missing or cannot be written to.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    except OSError as error:
+        raise StarterKitError(f"{path} cannot be written: {error.strerror} ({path.parent}).") from None
+    os.close(handle)
+    draft = Path(name)
+    try:
+        yield draft
+        umask = os.umask(0)
+        os.umask(umask)
+        draft.chmod(0o666 & ~umask)  # mkstemp lets nobody else read
+        draft.replace(path)
+    except OSError as error:
+        raise StarterKitError(f"{path} could not be written: {error.strerror or error}.") from error
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,33 @@
+"""Which processor does the work."""
+
+import torch
+
+from starter_kit.errors import StarterKitError
+
+
+def choose_device(wanted: str) -> torch.device:
+    """`auto`, `cpu`, `cuda` or `mps` to a device. Raises StarterKitError where the one asked for is not
+    there."""
+    if wanted == "auto":
+        apple = torch.backends.mps.is_available()
+        wanted = "cuda" if torch.cuda.is_available() else "mps" if apple else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        built = "it finds no GPU" if torch.version.cuda else "this torch is built for the CPU alone"
+        raise StarterKitError(
+            f"A CUDA GPU was asked for, but {built}. Choose the device auto, or install a CUDA build of torch "
+            "and see that `nvidia-smi` lists the GPU."
+        )
+    if wanted == "mps" and not torch.backends.mps.is_available():
+        raise StarterKitError("An Apple GPU (mps) was asked for, but there is none. Use device auto.")
+    return torch.device(wanted)
+
+
+def seed_everything(seed: int) -> None:
+    """Make weights, dropout and kernels follow from the seed alone.
+
+    The same seed gives the same weights on the same machine with the same number of threads; sums in another
+    order differ in the last bits.
+    """
+    torch.manual_seed(seed)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True

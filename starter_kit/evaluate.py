@@ -1,0 +1,49 @@
+"""How good a trained model is on the storms it never saw, by the platform's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloud_images import Release
+from scoring.metrics import RecallConstrainedPrecision, Result
+from scoring.tally import Part
+from starter_kit.data import load_training_data
+from starter_kit.errors import StarterKitError
+from starter_kit.predict import OnProgress, predict_ensemble
+from starter_kit.run_folder import Run
+
+
+def precision_at_recall(
+    scores: NDArray[np.float64], labels: NDArray[np.uint8], recall_floor: float
+) -> Result:
+    """The best precision of scores (N,), higher is more cyclone-like, at a recall of at least the floor.
+
+    labels: (N,), 1 for a cyclone or precursor. The result's threshold is where that precision is reached.
+    """
+    part = Part(scores[labels == 1], scores[labels == 0])
+    return RecallConstrainedPrecision(recall_floor=recall_floor).evaluate(part)
+
+
+def evaluate_runs(
+    runs: Sequence[Run], release: Release, *, tta: bool = False, on_progress: OnProgress | None = None
+) -> Result:
+    """The score of one run, or of the mean of several, on the validation storms that all of them held back.
+
+    Raises StarterKitError where the runs held back different storms: what is validation to one, another has
+    learned by heart.
+    """
+    split, recall_floor = runs[0].config.validation, runs[0].config.metric.recall_floor
+    for run in runs[1:]:
+        if run.config.validation != split:
+            raise StarterKitError(
+                f"{runs[0].directory} and {run.directory} held back different storms (their [validation] "
+                "differs), so no image is new to both. Evaluate them one by one."
+            )
+    data = load_training_data(release, split)
+    scores = predict_ensemble(
+        [run.model for run in runs], data.images, data.validation, tta=tta, on_progress=on_progress
+    )
+    return precision_at_recall(scores, data.labels[data.validation], recall_floor)

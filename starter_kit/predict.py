@@ -1,0 +1,143 @@
+"""From images to scores, and from scores to a submission file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from cloud_images import Release, ReleaseError
+from cloud_images.shards import ShardedImages
+from starter_kit.atomic_file import written_whole
+from starter_kit.errors import StarterKitError
+from starter_kit.model import CycloneClassifier
+
+Scores = NDArray[np.float64]
+COMPRESSIONS: dict[str, Literal["uncompressed", "gzip", "zstd"]] = {
+    ".csv": "uncompressed",
+    ".gz": "gzip",
+    ".zst": "zstd",
+}
+OnProgress = Callable[[int], None]
+"""on_progress(n): n more images are done."""
+
+
+def eight_views(images: torch.Tensor) -> list[torch.Tensor]:
+    """An image turned by quarters, and each of the four mirrored: the group D4 of the square. (B, 64, 64)
+    each."""
+    turned = [torch.rot90(images, quarter, dims=(1, 2)) for quarter in range(4)]
+    return turned + [view.flip(2) for view in turned]
+
+
+@torch.inference_mode()
+def predict_logits(
+    model: CycloneClassifier,
+    images: ShardedImages | NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    *,
+    tta: bool = False,
+    batch_size: int = 512,
+    on_progress: OnProgress | None = None,
+) -> Scores:
+    """Logits of the images at `positions`, float64 (len(positions),); the model is left in evaluation mode.
+
+    tta: test-time augmentation, the mean of the logits of the eight views; about 8 times the work.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    logits = np.empty(len(positions))
+    for start in range(0, len(positions), batch_size):
+        batch = torch.from_numpy(images[positions[start : start + batch_size]]).to(
+            device
+        )  # (B, 64, 64) uint8
+        views = eight_views(batch) if tta else [batch]
+        mean = torch.stack([model(view).double().cpu() for view in views]).mean(dim=0)  # (B,)
+        logits[start : start + len(batch)] = mean.numpy()
+        if on_progress:
+            on_progress(len(batch))
+    return logits
+
+
+def probability(logits: Scores) -> Scores:
+    """The logistic function in float64: float32 would round the surest cyclones to ties at 1."""
+    return np.exp(-np.logaddexp(0.0, -logits))
+
+
+def predict_ensemble(
+    models: Sequence[CycloneClassifier],
+    images: ShardedImages | NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    *,
+    tta: bool = False,
+    on_progress: OnProgress | None = None,
+) -> Scores:
+    """The mean of the models' probabilities, float64 (len(positions),) in 0 … 1, higher is more
+    cyclone-like."""
+    total = np.zeros(len(positions))
+    for model in models:
+        total += probability(predict_logits(model, images, positions, tta=tta, on_progress=on_progress))
+    return total / len(models)
+
+
+def predict_test(
+    models: Sequence[CycloneClassifier],
+    release: Release,
+    *,
+    tta: bool = False,
+    on_progress: OnProgress | None = None,
+) -> pl.DataFrame:
+    """`image_id` and `score` of every test image, in the order of the release. Raises StarterKitError."""
+    try:
+        image_ids, images = release.test_ids(), release.test_images
+    except ReleaseError as error:
+        raise StarterKitError(f"{error} Downloading again repairs it.") from None
+    if len(image_ids) != len(images):
+        raise StarterKitError(
+            f"{release.directory} has {len(image_ids)} rows in test.csv and {len(images)} test images; "
+            "downloading again repairs it."
+        )
+    scores = predict_ensemble(models, images, np.arange(len(images)), tta=tta, on_progress=on_progress)
+    return pl.DataFrame({"image_id": image_ids, "score": scores})
+
+
+def write_submission(path: Path, table: pl.DataFrame) -> None:
+    """Write `image_id` and `score` or `label` as .csv, .csv.gz, .csv.zst or .parquet, whole or not at all.
+
+    Raises StarterKitError for another ending, or a folder that cannot be written to.
+    """
+    refuse_unknown_ending(path)
+    with written_whole(path) as draft:
+        if path.name.endswith(".parquet"):
+            table.write_parquet(draft)
+        else:
+            table.write_csv(str(draft), compression=COMPRESSIONS[path.suffix], check_extension=False)
+
+
+def refuse_unknown_ending(path: Path) -> None:
+    """Raises StarterKitError now rather than after an hour of predicting."""
+    if not path.name.endswith((".csv", ".csv.gz", ".csv.zst", ".parquet")):
+        raise StarterKitError(
+            f"{path.name}: a submission's name ends in .csv, .csv.gz, .csv.zst or .parquet."
+        )
+    if not path.absolute().parent.is_dir():
+        raise StarterKitError(f"There is no folder {path.absolute().parent} to write {path.name} into.")
+
+
+def asked_column(sample_submission: Path) -> Literal["score", "label"]:
+    """What the competition wants predicted, by the header of its sample_submission.csv."""
+    try:
+        with sample_submission.open(encoding="utf-8-sig") as file:
+            header = file.readline().strip().split(",")
+    except FileNotFoundError:
+        raise StarterKitError(
+            f"{sample_submission} is missing, and with it what to predict. Download it, or choose with --as."
+        ) from None
+    for column in ("score", "label"):
+        if column in header:
+            return column
+    raise StarterKitError(f"{sample_submission} asks for {header[1:]}; the kit knows score and label.")

@@ -1,0 +1,128 @@
+"""A trained model on disk: the folder that `train` writes and `predict` reads.
+
+model.safetensors  the weights
+config.json        every knob, as it was
+metrics.json       what validation said, epoch by epoch
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from starter_kit.atomic_file import written_whole
+from starter_kit.config import Config, parse_config
+from starter_kit.errors import StarterKitError
+from starter_kit.model import CycloneClassifier, build_model
+
+WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
+
+
+class EpochMetrics(BaseModel):
+    """What one epoch gave. Losses are means per image; precision and threshold are at the recall floor."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epoch: int
+    loss: float
+    validation_loss: float
+    precision: float
+    recall: float
+    threshold: float
+    seconds: float
+    images_per_second: float
+
+
+class RunMetrics(BaseModel):
+    """The best epoch, all epochs so far, and what they were measured on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    release: str
+    release_version: str
+    recall_floor: float
+    device: str
+    torch: str
+    seconds: float
+    best: EpochMetrics
+    history: list[EpochMetrics]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model with the configuration and the measurements that belong to it."""
+
+    directory: Path
+    config: Config
+    metrics: RunMetrics
+    model: CycloneClassifier
+
+
+def prepare_run_folder(directory: Path, *, overwrite: bool) -> None:
+    """Make the folder. Raises StarterKitError where something is in it that would be lost."""
+    try:
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())) and not overwrite:
+            raise StarterKitError(
+                f"{directory} exists already. Choose another name for --out, or add --overwrite "
+                "to replace the run in it."
+            )
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in (WEIGHTS, CONFIG, METRICS):
+            (directory / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise StarterKitError(f"The run folder {directory} cannot be made: {error.strerror}.") from None
+
+
+def save_run(directory: Path, model: CycloneClassifier, config: Config) -> None:
+    """Write weights and configuration, each file whole or not at all."""
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    with written_whole(directory / WEIGHTS) as draft:
+        save_file(weights, draft)
+    with written_whole(directory / CONFIG) as draft:
+        draft.write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def save_metrics(directory: Path, metrics: RunMetrics) -> None:
+    with written_whole(directory / METRICS) as draft:
+        draft.write_text(metrics.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def load_run(directory: str | Path, device: torch.device) -> Run:
+    """Read a run and put its model on the device, ready to predict. Raises StarterKitError for anything
+    else."""
+    directory = Path(directory)
+    try:
+        config = parse_config((directory / CONFIG).read_text(encoding="utf-8"), str(directory / CONFIG))
+        metrics = RunMetrics.model_validate_json((directory / METRICS).read_bytes())
+        weights = load_file(directory / WEIGHTS)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StarterKitError(
+            f"{directory} is no run: {error.filename or WEIGHTS} is missing. `python -m starter_kit train` "
+            "makes one; where it was stopped before its first epoch ended, nothing was kept."
+        ) from None
+    except (OSError, ValidationError, SafetensorError, UnicodeDecodeError) as error:
+        raise StarterKitError(f"The run {directory} cannot be read: {str(error).splitlines()[0]}") from None
+    # The weights follow below; the pretrained file that they started from need not be there any more.
+    fresh = config.model.model_copy(update={"weights": None})
+    model = build_model(fresh)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise StarterKitError(
+            f"The weights in {directory} do not fit its config.json: {str(error).splitlines()[0]}"
+        ) from None
+    return Run(directory, config, metrics, model.to(device).eval())
+
+
+def describe(metrics: RunMetrics) -> str:
+    """The best epoch in one sentence."""
+    best = metrics.best
+    return (
+        f"precision {best.precision:.3f} at recall {best.recall:.3f} (threshold {best.threshold:.4f}) "
+        f"on validation, epoch {best.epoch} of {len(metrics.history)}"
+    )
