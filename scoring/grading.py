@@ -1,5 +1,7 @@
 """Grading: from a submission file to the public and the private result."""
 
+import ctypes
+import sys
 import time
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -115,7 +117,7 @@ def choose_device(device: Device) -> str:
     """``cpu`` or ``cuda``; ``auto`` takes a GPU where torch is installed and finds one."""
     if device not in ("auto", "cpu", "cuda"):
         raise DeviceError(f"unknown device {device!r}: it is auto, cpu or cuda")
-    if device == "cpu" or (device == "auto" and find_spec("torch") is None):
+    if device == "cpu" or (device == "auto" and not (_has_nvidia_driver() and find_spec("torch"))):
         return "cpu"
     import torch  # noqa: PLC0415 - seconds to import, and not needed on the CPU
 
@@ -124,6 +126,15 @@ def choose_device(device: Device) -> str:
     if device == "cuda":
         raise DeviceError("no CUDA device was found: use --device cpu (the result is the same)")
     return "cpu"
+
+
+def _has_nvidia_driver() -> bool:
+    """Asked before torch, whose import alone takes longer than scoring."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _on_device(values: npt.NDArray[np.float64], device: str) -> Any:

@@ -83,6 +83,9 @@ class Findings:
             shown.append((message, rows))
         self._totals[kind] += 1
 
+    def has(self, *kinds: str) -> bool:
+        return any(kind in self._totals for kind in kinds)
+
     def has_room(self, kind: str) -> bool:
         """Whether one more of a kind would be listed: a costly message is only worth making then."""
         return len(self._shown.get(kind, ())) < SHOWN_OF_A_KIND

@@ -236,8 +236,9 @@ def _report_encoding(row: int, line: str, findings: Findings) -> None:
     assert match
     position = len(line[: match.start()].encode("utf-8", "surrogateescape")) + 1
     byte = ord(match[0]) - 0xDC00
+    remedy = "" if findings.has("encoding") else f"; {SAVE_AS_UTF8}"
     findings.add(
-        "encoding", f"row {row}: byte {position} of the line (0x{byte:02x}) is not UTF-8; {SAVE_AS_UTF8}", row
+        "encoding", f"row {row}: byte {position} of the line (0x{byte:02x}) is not UTF-8{remedy}", row
     )
 
 

@@ -1,0 +1,222 @@
+"""``python -m scoring``: grade and validate submissions as the platform does, and measure the speed of it.
+
+Exit status: 0 done, 2 invalid submission (or a mistake on the command line), 1 anything else.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from scoring.grading import DeviceError, Grade, grade
+from scoring.image_ids import ImageIds
+from scoring.metrics import MetricConfig, Result
+from scoring.problems import InvalidSubmission
+from scoring.solution import Solution, SolutionError
+from scoring.submission_file import validate_submission
+
+INVALID = 2
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Grade, validate, benchmark.",
+    pretty_exceptions_enable=False,
+)
+
+
+class Device(StrEnum):
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class UnusableError(Exception):
+    """A file other than the submission cannot be used."""
+
+
+SubmissionArgument = Annotated[Path, typer.Argument(help=".csv, .csv.gz, .csv.zst or .parquet")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The metric's configuration (JSON).")]
+DeviceOption = Annotated[Device, typer.Option(help="Where to count; the result is the same.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command("grade")
+def grade_command(
+    submission: SubmissionArgument,
+    solution: Annotated[Path, typer.Option(help="solution.parquet of the release")],
+    config: ConfigOption = None,
+    device: DeviceOption = Device.auto,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a submission against a solution, public and private."""
+    with _reported(as_json):
+        metric = _read_config(config)
+        graded = grade(submission, Solution.load(solution), metric, device=device.value)
+        if as_json:
+            print(json.dumps(graded.to_dict(), allow_nan=False))
+        else:
+            _warn(graded.warnings)
+            _print_grade(graded)
+
+
+@app.command("validate")
+def validate_command(
+    submission: SubmissionArgument,
+    ids: Annotated[Path, typer.Option(help="sample_submission.csv of the release")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a submission as the platform does before it is queued."""
+    with _reported(as_json):
+        image_ids, prediction = _read_sample(ids)
+        metric = _read_config(config) if config else MetricConfig.model_validate({"prediction": prediction})
+        valid = validate_submission(submission, ids=image_ids, config=metric)
+        if as_json:
+            print(json.dumps({"valid": True, "rows": len(valid.predictions), "warnings": valid.warnings}))
+        else:
+            _warn(valid.warnings)
+            print(f"{submission}: valid, {len(valid.predictions):,} predictions")
+
+
+@app.command("benchmark")
+def benchmark_command(
+    rows: Annotated[int, typer.Option(min=100)] = 1_120_000,
+    repeats: Annotated[int, typer.Option(min=1, help="Timed runs of each way.")] = 5,
+    device: DeviceOption = Device.auto,
+    as_json: JsonOption = False,
+) -> None:
+    """Time this engine against pandas and scikit-learn, alternately, with equal results."""
+    from scoring import benchmark  # noqa: PLC0415 - what it compares with is not installed everywhere
+
+    with _reported(as_json):
+        try:
+            report = benchmark.run(rows=rows, repeats=repeats, device=device.value)
+        except ImportError as error:
+            raise UnusableError(
+                f"{error}: install the extra 'test' to compare with pandas and scikit-learn"
+            ) from error
+        except benchmark.Unequal as error:
+            raise UnusableError(f"the results differ: {error}") from error
+        if as_json:
+            print(json.dumps(report.to_dict(), allow_nan=False))
+        else:
+            _print_report(report.to_dict())
+
+
+@contextmanager
+def _reported(as_json: bool) -> Iterator[None]:
+    """Turns the errors that a person can do something about into lines on stderr and an exit status."""
+    try:
+        yield
+    except InvalidSubmission as error:
+        print(f"invalid submission: {error.summary}", file=sys.stderr)
+        for problem in error.problems:
+            print(problem.message, file=sys.stderr)
+        if as_json:
+            print(json.dumps({"valid": False, "problems": [problem.to_dict() for problem in error.problems]}))
+        raise typer.Exit(INVALID) from error
+    except (DeviceError, SolutionError, UnusableError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    except OSError as error:
+        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+def _read_config(path: Path | None) -> MetricConfig:
+    if path is None:
+        return MetricConfig.model_validate({})
+    try:
+        return MetricConfig.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        reasons = (
+            f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()
+        )
+        raise UnusableError(f"{path} is no metric configuration: {'; '.join(reasons)}") from error
+
+
+def _read_sample(path: Path) -> tuple[ImageIds, str]:
+    """The ids of a sample submission, and whether it asks for scores or labels."""
+    try:
+        with path.open("rb") as file:
+            options = pa_csv.ConvertOptions(column_types={"image_id": pa.string()})
+            table = pa_csv.read_csv(file, convert_options=options)
+        ids = ImageIds(table["image_id"])
+    except (KeyError, ValueError) as error:  # pyarrow's own errors are ValueErrors too
+        raise UnusableError(f"{path} is no sample submission with a column image_id: {error}") from error
+    return ids, "label" if "label" in table.column_names else "score"
+
+
+def _warn(warnings: list[str]) -> None:
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def _print_grade(graded: Grade) -> None:
+    digits = graded.config.digits
+    table = Table(title=f"{graded.config.title} (version {graded.config.version})", title_justify="left")
+    table.add_column()
+    table.add_column("public", justify="right")
+    table.add_column("private", justify="right")
+
+    def add(name: str, show: Any) -> None:
+        table.add_row(name, show(graded.public), show(graded.private))
+
+    def score(result: Result) -> str:
+        return "below the gate" if result.score is None else f"[bold]{result.score:.{digits}f}[/bold]"
+
+    add("score", score)
+    add("precision", lambda result: f"{result.precision:.{digits}f}")
+    add("recall", lambda result: f"{result.recall:.{digits}f}")
+    add("threshold", lambda result: "–" if result.threshold is None else f"{result.threshold:.6g}")
+    for name, field in (
+        ("true positives", "tp"),
+        ("false positives", "fp"),
+        ("false negatives", "fn"),
+        ("true negatives", "tn"),
+    ):
+        add(name, lambda result, field=field: f"{getattr(result, field):,}")
+    console = Console()
+    console.print(table)
+    console.print(f"{graded.seconds['total'] * 1000:,.0f} ms on {graded.device}")
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    mebibytes = report["file_bytes"] / 2**20
+    table = Table(
+        title=f"{report['rows']:,} rows, {mebibytes:.1f} MiB of CSV, on {report['device']}; equal results",
+        title_justify="left",
+    )
+    for column in ("way", "median", "ratio", "rows/s", "peak memory"):
+        table.add_column(column, justify="left" if column == "way" else "right")
+    for way in report["ways"]:
+        peak = way["peak_mebibytes"]
+        table.add_row(
+            way["name"],
+            f"{way['median_seconds'] * 1000:,.0f} ms",
+            f"{way['ratio']:.1f}",
+            f"{way['rows_per_second']:,.0f}",
+            "–" if peak is None else f"{peak:,.0f} MiB",
+        )
+    console = Console()
+    console.print(table)
+    stages = ", ".join(f"{stage} {seconds * 1000:.1f} ms" for stage, seconds in report["stages"].items())
+    console.print(
+        f"stages of this engine: {stages}; reading the bytes alone {report['floor_seconds'] * 1000:.1f} ms"
+    )
+    console.print(", ".join(f"{name} {version}" for name, version in report["versions"].items()))
+
+
+if __name__ == "__main__":
+    app()
