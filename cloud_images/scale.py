@@ -1,4 +1,4 @@
-"""The one scale between outgoing longwave radiation (OLR) and grey, and the way from brightness temperature to OLR."""
+"""The one scale between outgoing longwave radiation (OLR) and grey, and OLR from brightness temperature."""
 
 import numpy as np
 
@@ -16,9 +16,9 @@ def olr_to_grey(olr: np.ndarray) -> np.ndarray:
 
     Linear from 300 W m⁻² → 0 to 85 W m⁻² → 255, clipped beyond, halves rounded up.
     """
-    slope = -255 / (BLACK_OLR - WHITE_OLR)
-    grey = np.asarray(olr, np.float64) * slope
-    grey += 0.5 - BLACK_OLR * slope
+    grey = (BLACK_OLR - np.asarray(olr, np.float64)) * 255
+    grey /= BLACK_OLR - WHITE_OLR
+    grey += 0.5
     np.floor(grey, out=grey)
     return np.clip(grey, 0, 255, out=grey).astype(np.uint8)
 

@@ -16,11 +16,14 @@ def public_rows(table: pl.DataFrame, *, public_fraction: float, rng: np.random.G
     table has `label`, `storm_id`, `time`, `basin`. Images of one storm are not independent, and neither
     are negatives of the same days, so whole storms and whole blocks of five days are chosen. Both are taken
     evenly from every season (and storms from every basin), so that no part is harder than the other.
+    A fraction of 0 makes everything private, which suits test images of a single storm.
     Raises ReleaseError where a part would be left without a positive or a negative.
     """
+    if public_fraction == 0:
+        return np.zeros(len(table), bool)
     if not 0 < public_fraction < 1:
         raise ReleaseError(
-            f"The public fraction is {public_fraction}; it must lie between 0 and 1, as 0.3 does."
+            f"The public fraction is {public_fraction}; it must be 0 (all private) or below 1, as 0.3."
         )
     positive = table["label"].to_numpy() == 1
     time = table["time"].dt.timestamp("ms").to_numpy() / 86_400_000  # days
