@@ -45,6 +45,9 @@ class Environment(BaseSettings):
     reclaim_seconds: float = Field(
         10, gt=0, description="period of the search for submissions nobody works on"
     )
+    scoring_seconds: float = Field(
+        900, gt=0, description="a scoring that takes longer is stuck: its worker process ends"
+    )
 
     email_url: SecretStr | None = None
     default_from_email: str = "Tamago <tamago@localhost>"

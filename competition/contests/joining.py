@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 
 from competition.accounts.models import User
 from competition.contests.models import Competition, Participation, RulesVersion, Team
-from competition.contests.refusal import Refusal
+from competition.refusal import Refusal
 
-NAME_LENGTH = Team._meta.get_field("name").max_length
+NAME_LENGTH = Team._meta.get_field("name").max_length or 0
 
 
 def participation_of(user, competition: Competition) -> Participation | None:

@@ -14,7 +14,7 @@ from competition.contests.joining import (
     refuse_unless_running,
 )
 from competition.contests.models import Competition, Participation, Team, new_invitation_code
-from competition.contests.refusal import Refusal
+from competition.refusal import Refusal
 
 
 def lock_team_of(user, competition: Competition) -> Team | None:

@@ -1,0 +1,163 @@
+"""The standings: each team's best public score, and after the close each team's best final in private.
+
+This module and nothing else reads `PrivateScore`.
+"""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Max, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
+from django.utils.translation import gettext as _
+
+from competition.contests.models import Competition, Team
+from competition.refusal import Refusal
+from competition.submissions.models import PrivateScore, Score, State, Submission
+from competition.submissions.results import best_first, counting_scores, metric_of
+from scoring import MetricConfig, rank
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A team's line. `value` is None below the gate: such teams stand under all others, by `recall`.
+
+    rank: from 1; equal results share it. entries: scored submissions. public_rank: on the private board,
+    where the team stood in public. tie_band: teams of one band cannot be told apart; None until estimated.
+    """
+
+    rank: int
+    team: str
+    team_id: int
+    submission_id: UUID
+    value: float | None
+    recall: float
+    precision: float
+    passed_gate: bool
+    entries: int
+    last_submission_at: datetime
+    interval: tuple[float, float] | None = None
+    tie_band: int | None = None
+    public_rank: int | None = None
+
+    @property
+    def shake_up(self) -> int | None:
+        """Places gained (or lost, below zero) from the public to the private board."""
+        return None if self.public_rank is None else self.public_rank - self.rank
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What `scoring.rank` orders."""
+
+    score: float | None
+    recall: float
+    row: dict[str, Any] = field(compare=False)
+
+
+def public_standings(competition: Competition) -> list[Standing]:
+    """Best first; one query. Submissions received before the close count also when scored after it."""
+    metric = metric_of(competition)
+    rows = _team_scores(competition, metric).filter(Q(nth=1)).values(*_COLUMNS, *_columns_of(""))
+    return _ranked(rows, "", metric)
+
+
+def private_standings(competition: Competition) -> list[Standing]:
+    """Each team's best private result among its final submissions: the chosen ones, or else its best public
+    ones; two queries. Refused before the close."""
+    _refuse_before_the_close(competition)
+    metric = metric_of(competition)
+    finals = _team_scores(competition, metric).filter(
+        Q(chosen__gt=0, submission__is_final=True) | Q(chosen=0, nth__lte=competition.max_finals)
+    )
+    rows = finals.filter(private__isnull=False).values(*_COLUMNS, *_columns_of("private__"))
+    public_ranks = {standing.team_id: standing.rank for standing in public_standings(competition)}
+    return [
+        replace(standing, public_rank=public_ranks.get(standing.team_id))
+        for standing in _ranked(rows, "private__", metric)
+    ]
+
+
+def private_result(submission: Submission, viewer) -> PrivateScore | None:
+    """The private result of a submission that `viewer` may see, None if it has none. Refused before the
+    close, to everybody."""
+    _refuse_before_the_close(submission.competition)
+    if not Submission.objects.visible_to(viewer).filter(pk=submission.pk).exists():
+        raise Refusal(_("There is no such submission."), code="not_found", status=404)
+    newest = submission.scores.order_by("-pk")[:1]
+    return PrivateScore.objects.filter(score__in=list(newest)).first()
+
+
+def board_version(competition: Competition) -> str:
+    """A short text that changes with everything that a board shows: the key of what is rendered from it."""
+    scores = Score.objects.filter(submission__competition=competition).aggregate(
+        newest=Max("pk"), scored=Count("submission", filter=Q(submission__state=State.SCORED), distinct=True)
+    )
+    finals = competition.submissions.filter(is_final=True).order_by("pk").values_list("pk", "team_id")
+    teams = Team.objects.filter(competition=competition).order_by("pk").values_list("pk", "name")
+    shown = [scores, competition.metric, competition.max_finals, competition.is_closed]
+    digest = hashlib.sha256(repr([*shown, list(finals), list(teams)]).encode())
+    return digest.hexdigest()[:16]
+
+
+_COLUMNS = (
+    "submission_id",
+    "submission__received_at",
+    "submission__team_id",
+    "submission__team__name",
+    "entries",
+    "last_submission_at",
+)
+
+
+def _columns_of(result: str) -> list[str]:
+    """The columns of the public result (``""``) or the private one (``"private__"``)."""
+    return [f"{result}{name}" for name in ("value", "recall", "precision", "passed_gate", "result__interval")]
+
+
+def _team_scores(competition: Competition, metric: MetricConfig) -> QuerySet[Score]:
+    """All counting scores, each with its place in its team (`nth`, the best public one is 1) and what is to
+    be said of the team: how many entries, the last of them, how many are chosen as final."""
+    team = ["submission__team_id"]
+    return counting_scores(competition).annotate(
+        nth=Window(RowNumber(), partition_by=team, order_by=best_first(metric)),
+        entries=Window(Count("pk"), partition_by=team),
+        last_submission_at=Window(Max("submission__received_at"), partition_by=team),
+        chosen=Window(Count("pk", filter=Q(submission__is_final=True)), partition_by=team),
+    )
+
+
+def _ranked(rows, result: str, metric: MetricConfig) -> list[Standing]:
+    """Standings of the best row of each team."""
+    by_time = sorted(rows, key=lambda row: row["submission__received_at"])
+    entries = [_Entry(row[f"{result}value"], row[f"{result}recall"] or 0.0, row) for row in by_time]
+    standings: dict[int, Standing] = {}
+    best: dict[int, _Entry] = {}
+    for ranked in rank(entries, metric):
+        best.setdefault(ranked.entry.row["submission__team_id"], ranked.entry)
+    for ranked in rank(best.values(), metric):
+        row = ranked.entry.row
+        interval = row[f"{result}result__interval"]
+        standings[row["submission__team_id"]] = Standing(
+            rank=ranked.rank,
+            team=row["submission__team__name"],
+            team_id=row["submission__team_id"],
+            submission_id=row["submission_id"],
+            value=row[f"{result}value"],
+            recall=ranked.entry.recall,
+            precision=row[f"{result}precision"] or 0.0,
+            passed_gate=row[f"{result}passed_gate"],
+            entries=row["entries"],
+            last_submission_at=row["last_submission_at"],
+            interval=tuple(interval) if interval else None,
+        )
+    return list(standings.values())
+
+
+def _refuse_before_the_close(competition: Competition) -> None:
+    if not competition.is_closed:
+        raise Refusal(
+            _("Private scores are shown after the competition has closed."), code="not_closed", status=403
+        )

@@ -1,0 +1,111 @@
+"""Scoring one submission: claim it, grade its file, write score and state in one transaction.
+
+Called for the same submission twice, at once or one after the other, it scores it once. It knows no task and
+no broker; `tasks` calls it.
+"""
+
+import traceback
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from competition.submissions.files import FileGone, local_copy, reading_limits
+from competition.submissions.leases import MAX_ATTEMPTS, Lease, claim
+from competition.submissions.models import PrivateScore, Score, State, Submission
+from competition.submissions.resident import solution_at
+from scoring import Grade, InvalidSubmission, MetricConfig, Result, grade
+
+log = structlog.get_logger(__name__)
+
+
+def evaluate(submission_id: uuid.UUID, *, worker: str, on_overtime: Callable[[], None] | None = None) -> None:
+    """Bring a submission to its end, or set it up for another attempt. Does nothing where nothing is to do.
+
+    worker: a name for people. on_overtime: called in another thread when it took longer than
+    `SCORING_SECONDS`.
+    """
+    lease = claim(submission_id, owner=worker)
+    if lease is None:
+        return
+    submission = Submission.objects.select_related("competition", "release").get(pk=submission_id)
+    try:
+        with lease.kept_alive(on_overtime=on_overtime):
+            graded = _grade(submission)
+        _record(lease, submission, graded)
+    except InvalidSubmission as invalid:
+        if lease.release(State.INVALID, problems=[problem.to_dict() for problem in invalid.problems]):
+            log.info("submission.invalid", id=str(submission_id), problems=len(invalid.problems))
+    except FileGone as gone:
+        _fail(lease, submission, str(gone))
+    except Exception:
+        log.exception("submission.attempt_failed", id=str(submission_id), attempt=submission.attempts)
+        _retry_or_fail(lease, submission, traceback.format_exc(limit=-8))
+    except BaseException:  # the worker is told to stop: the next one need not wait for the lease to expire
+        lease.release(State.QUEUED)
+        raise
+
+
+def _grade(submission: Submission) -> Grade:
+    with local_copy(submission) as path:
+        return grade(
+            path,
+            solution_at(submission.release.solution_path),
+            MetricConfig.model_validate(submission.competition.metric),
+            device=settings.SCORING_DEVICE,
+            limits=reading_limits(submission.size),
+            filename=submission.filename,
+        )
+
+
+def _record(lease: Lease, submission: Submission, graded: Grade) -> None:
+    with transaction.atomic():
+        # First the state, which only the holder of the lease can change; then what follows from it.
+        if not lease.release(State.SCORED, warnings=graded.warnings, error=""):
+            return
+        score = Score.objects.create(
+            submission=submission,
+            metric=graded.config.model_dump(mode="json"),
+            metric_version=submission.competition.metric_version,
+            engine=graded.engine,
+            device=graded.device,
+            seconds=graded.seconds,
+            **_columns(graded.public),
+        )
+        PrivateScore.objects.create(score=score, **_columns(graded.private))
+    log.info(
+        "submission.scored",
+        id=str(submission.pk),
+        seconds=round(graded.seconds["total"], 3),
+        waited=round((timezone.now() - submission.received_at).total_seconds(), 3),
+        device=graded.device,
+    )
+
+
+def _columns(result: Result) -> dict:
+    return {
+        "result": result.to_dict(),
+        "value": result.score,
+        "passed_gate": result.passed_gate,
+        "recall": result.recall,
+        "precision": result.precision,
+    }
+
+
+def _retry_or_fail(lease: Lease, submission: Submission, error: str) -> None:
+    if submission.attempts >= MAX_ATTEMPTS:
+        _fail(lease, submission, error)
+        return
+    pause = timedelta(seconds=settings.RECLAIM_SECONDS * 2**submission.attempts)
+    lease.release(State.QUEUED, error=error, not_before=timezone.now() + pause)
+
+
+def _fail(lease: Lease, submission: Submission, error: str) -> None:
+    if lease.release(State.FAILED, error=error):
+        log.error(
+            "submission.failed", id=str(submission.pk), attempts=submission.attempts, error=error[-500:]
+        )

@@ -1,0 +1,36 @@
+"""The public scores that count, and their order in SQL.
+
+A submission may have several scores (rescoring adds one): the newest counts. `scoring.rank` orders entries
+for people, with ties; the order here picks a team's best ones in the database, and agrees with it.
+"""
+
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.expressions import OrderBy
+
+from competition.contests.models import Competition
+from competition.submissions.models import Score, State
+from scoring import MetricConfig
+
+
+def metric_of(competition: Competition) -> MetricConfig:
+    return MetricConfig.model_validate(competition.metric)
+
+
+def counting_scores(competition: Competition):
+    """The newest public score of each scored submission of the competition, a QuerySet of `Score`."""
+    newest = Score.objects.filter(submission=OuterRef("submission")).order_by("-pk").values("pk")[:1]
+    return Score.objects.filter(
+        submission__competition=competition, submission__state=State.SCORED, pk=Subquery(newest)
+    ).order_by()
+
+
+def best_first(metric: MetricConfig) -> list[OrderBy]:
+    """Passing ones by score, then those below the gate by recall; among equals the earlier one first."""
+    value = F("value")
+    return [
+        F("passed_gate").desc(),
+        value.desc(nulls_last=True) if metric.higher_is_better else value.asc(nulls_last=True),
+        F("recall").desc(nulls_last=True),
+        F("submission__received_at").asc(),
+        F("submission_id").asc(),
+    ]
