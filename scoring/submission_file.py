@@ -85,9 +85,6 @@ def _read_text(contents: Contents, ids: ImageIds, config: MetricConfig, limits: 
         predictions = _read_clean_text(contents.data, layout, ids, config.prediction)
         if predictions is not None:
             return predictions
-    if not bytes(contents.data[layout.data_start : layout.data_start + 4096]).strip() and not headless:
-        findings.add("empty_file", "the file has a header and no rows")
-        findings.raise_if_any()
     return _read_carefully(
         _text_records(contents.data, layout, findings, ids, headless), ids, config, findings
     )
@@ -183,13 +180,13 @@ def _read_carefully(
     """Puts every record into its place and raises InvalidSubmission with all that is wrong."""
     predictions = np.full(len(ids), np.nan)
     row_of_place = np.zeros(len(ids), np.int64)
-    ids_readable = True
+    any_id = False
     last_row = 0
     for last_row, name, value in records:
         number = _number(last_row, value, config.prediction, findings)
         if name is None:
-            ids_readable = False
             continue
+        any_id = True
         place = ids.place(name)
         if place == UNKNOWN:
             _report_unknown(last_row, name, ids, findings)
@@ -201,10 +198,11 @@ def _read_carefully(
         else:
             row_of_place[place] = last_row
             predictions[place] = number
-    if not last_row and not findings:
-        raise refuse("empty_file", "the file has no rows")
+    if not last_row:
+        findings.add("empty_file", "the file has no rows of data")
     missing = np.flatnonzero(row_of_place == 0)
-    if len(missing) and (ids_readable or len(missing) < len(ids)):
+    read_whole = not findings.has("empty_file", "long_line", "too_many_rows")
+    if len(missing) and read_whole and any_id:
         first_missing = ids.first_names(missing, SHOWN_OF_A_KIND)
         findings.add_many(
             "missing_id", len(missing), (f'the id "{name}" is missing' for name in first_missing)
