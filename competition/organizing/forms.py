@@ -121,8 +121,9 @@ class AddressForm(forms.ModelForm):
         fields: ClassVar = ["slug"]
 
     def clean_slug(self) -> str:
-        slug = self.cleaned_data["slug"] or suggest_slug(self.data.get("title", ""))
-        if not slug:
+        title = self.data.get("title", "")
+        slug = self.cleaned_data["slug"] or suggest_slug(title)
+        if title and not slug:
             raise forms.ValidationError(
                 _("No address can be made from this title. Type one: Latin letters, digits and hyphens.")
             )

@@ -1,11 +1,9 @@
 """What an organizer sees at a glance: counts, the queue, who works on it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Count, Max, Q, QuerySet
-from django.utils import timezone
 
 import cloud_images
 from cloud_images.manifest import MANIFEST_NAME
@@ -13,6 +11,7 @@ from competition.accounts.models import User
 from competition.contests.models import Competition, Participation, Team
 from competition.datasets.registration import DEEPEST
 from competition.submissions.models import PENDING, State, Submission, Worker
+from competition.submissions.workers import workers_alive
 
 
 def competitions_of(user: User) -> QuerySet[Competition]:
@@ -76,9 +75,9 @@ class WorkerStatus:
 
 
 def workers() -> list[WorkerStatus]:
-    """The scoring processes, and whether each has been heard of within a lease."""
-    alive_since = timezone.now() - timedelta(seconds=settings.LEASE_SECONDS)
-    return [WorkerStatus(worker, worker.seen_at >= alive_since) for worker in Worker.objects.all()]
+    """The scoring processes, and whether each has been heard of lately."""
+    alive = set(workers_alive())
+    return [WorkerStatus(worker, worker in alive) for worker in Worker.objects.all()]
 
 
 def teams(competition: Competition) -> QuerySet[Team]:

@@ -1,11 +1,14 @@
 """A submission that failed through no fault of its team is scored once more."""
 
+from functools import partial
+
 import structlog
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from competition.refusal import Refusal
 from competition.submissions.models import State, Submission
+from competition.submissions.tasks import enqueue
 
 log = structlog.get_logger(__name__)
 
@@ -15,8 +18,6 @@ def retry_submission(*, submission: Submission) -> None:
 
     It counts for the day it was received on, also where the team has replaced it meanwhile.
     """
-    from competition.submissions.tasks import evaluate_submission
-
     with transaction.atomic():
         claimed = Submission.objects.filter(pk=submission.pk, state=State.FAILED).update(
             state=State.QUEUED,
@@ -29,5 +30,5 @@ def retry_submission(*, submission: Submission) -> None:
         )
         if not claimed:
             raise Refusal(_("Only a failed submission can be retried."), code="not_failed")
-        transaction.on_commit(lambda: evaluate_submission.delay(str(submission.pk)))
+        transaction.on_commit(partial(enqueue, submission.pk))
     log.info("submission.retried", id=str(submission.pk))

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from competition.accounts.models import User
 from competition.contests.models import Competition
+from competition.leaderboards.standings import private_standings, public_standings
 from competition.organizing import overview
 from competition.organizing.amend import (
     amend_limits,
@@ -27,6 +28,7 @@ from competition.organizing.amend import (
 )
 from competition.organizing.close import close_competition
 from competition.organizing.create import create_competition
+from competition.organizing.exports import standings_rows
 from competition.organizing.forms import (
     AddressForm,
     ConfirmationForm,
@@ -367,9 +369,6 @@ def remove(request: HttpRequest, competition: Competition, username: str) -> Htt
 @require_safe
 @for_organizers
 def standings_csv(request: HttpRequest, competition: Competition) -> HttpResponse:
-    from competition.leaderboards.standings import private_standings, public_standings
-    from competition.organizing.exports import standings_rows
-
     part = "private" if request.GET.get("part") == "private" else "public"
     try:
         standings = (private_standings if part == "private" else public_standings)(competition)
