@@ -65,6 +65,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "competition.request_log.RequestLogMiddleware",
+    "competition.api.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -161,6 +163,7 @@ CELERY_BEAT_SCHEDULE = {
 
 LEASE_SECONDS = ENVIRONMENT.lease_seconds
 RECLAIM_SECONDS = ENVIRONMENT.reclaim_seconds
+SCORING_SECONDS = ENVIRONMENT.scoring_seconds
 SCORING_DEVICE = ENVIRONMENT.scoring_device
 
 # --- Files ------------------------------------------------------------------------------------------------
@@ -286,6 +289,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.secure_cookies and not 
 SECURE_HSTS_SECONDS = 31536000 if SESSION_COOKIE_SECURE else 0
 if ENVIRONMENT.trust_proxy:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+NINJA_NUM_PROXIES = 1 if ENVIRONMENT.trust_proxy else 0  # whose word on a client's address counts
 
 # --- Logs: events, not sentences --------------------------------------------------------------------------
 

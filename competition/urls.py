@@ -1,8 +1,6 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from competition.api.v1 import api
-
 urlpatterns = [
     path("", include("competition.contests.urls")),
     path("", include("competition.datasets.urls")),
@@ -13,5 +11,5 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
-    path("api/v1/", api.urls),
+    path("", include("competition.api.urls")),
 ]

@@ -1,9 +1,10 @@
 """Charts of the data page, drawn in the browser by Bokeh from JSON."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
+from bokeh.embed import json_item
+from bokeh.plotting import figure as bokeh_figure
 from django.core.cache import cache
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -64,7 +65,7 @@ def _olr_chart(release: Release, recall: float) -> Chart:
             legend_label=label,
         )
     figure.legend.location = "top_left"
-    return Chart("chart-olr", _("Mean OLR by class"), text, _item(figure, "chart-olr"))
+    return Chart("chart-olr", _("Mean OLR by class"), text, json_item(figure, "chart-olr"))
 
 
 def _lead_time_chart(release: Release) -> Chart:
@@ -85,11 +86,11 @@ def _lead_time_chart(release: Release) -> Chart:
     text = _(
         "%(share)s of the positives are precursors that become a cyclone only after two days or more."
     ) % {"share": f"{early / max(sum(lead['counts']), 1):.0%}"}
-    return Chart("chart-lead-time", _("Positives by lead time"), text, _item(figure, "chart-lead-time"))
+    return Chart("chart-lead-time", _("Positives by lead time"), text, json_item(figure, "chart-lead-time"))
 
 
 def _figure(x_label: str, y_label: str):
-    figure = _bokeh().figure(
+    figure = bokeh_figure(
         height=300,
         sizing_mode="stretch_width",
         x_axis_label=x_label,
@@ -102,17 +103,3 @@ def _figure(x_label: str, y_label: str):
     )
     figure.y_range.start = 0
     return figure
-
-
-def _item(figure, element: str) -> dict:
-    from bokeh.embed import json_item
-
-    return json_item(figure, element)
-
-
-@lru_cache(maxsize=1)
-def _bokeh():
-    """Imported at the first chart: half a second that other processes need not spend."""
-    import bokeh.plotting
-
-    return bokeh.plotting

@@ -46,24 +46,28 @@ def may_download(*, user, competition: Competition) -> bool:
     return began and Participation.objects.filter(competition=competition, user=user).exists()
 
 
+def refuse_download(*, user, competition: Competition) -> None:
+    """Raises Refusal that says what is missing where the user may not download."""
+    if may_download(user=user, competition=competition):
+        return
+    if not user.is_authenticated:
+        raise Refusal(_("Log in to download the data."), code="not_authenticated", status=401)
+    if competition.state in (Competition.State.OPEN, Competition.State.CLOSED):
+        raise Refusal(
+            _("Join the competition to download its data: you only have to accept the rules."),
+            code="not_joined",
+            status=403,
+        )
+    raise Refusal(_("The data can be downloaded once the competition opens."), code="not_open", status=403)
+
+
 def downloadable_file(*, user, competition: Competition, path: str) -> ReleaseFile:
     """The file at `path` of the competition's current release.
 
     Only what has a row can be had: no path that a visitor makes up ever reaches the file system. Raises
     Refusal where the user may not download, Http404 where there is no such file.
     """
-    if not may_download(user=user, competition=competition):
-        if not user.is_authenticated:
-            raise Refusal(_("Log in to download the data."), code="not_authenticated", status=401)
-        if competition.state in (Competition.State.OPEN, Competition.State.CLOSED):
-            raise Refusal(
-                _("Join the competition to download its data: accepting the rules takes one click."),
-                code="not_joined",
-                status=403,
-            )
-        raise Refusal(
-            _("The data can be downloaded once the competition opens."), code="not_open", status=403
-        )
+    refuse_download(user=user, competition=competition)
     file = (
         ReleaseFile.objects.select_related("release")
         .filter(release__competition=competition, release__is_current=True, path=path)

@@ -61,7 +61,7 @@ class Gallery:
 
 
 def gallery(*, release: Release, competition: Competition, group: str = "", page: int = 1) -> Gallery:
-    """A page of the gallery; an unknown group is the first, a page outside the nearest. Always the same images."""
+    """A page of the gallery, always the same. An unknown group is the first, a page outside the nearest."""
     shown = release.overview["gallery"]
     keys = [key for key in GROUP_NAMES if key in shown]
     key = group if group in keys else keys[0]

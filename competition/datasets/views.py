@@ -24,8 +24,8 @@ from competition.refusal import Refusal
 def data(request: HttpRequest, slug: str) -> HttpResponse:
     """The data page, `datasets/data.html`. Public where the competition is; downloads need joining.
 
-    Context: `competition`, `participation` (or None), `tab` = "data", `release` (or None: no data yet), and with
-    a release
+    Context: `competition`, `participation` (or None), `tab` = "data", `release` (or None: no data yet), and
+    with a release
     - `manifest`: name, version, title, description, licence {name, url}, source, attribution, url, counts
       {train {images, positives, negatives, storms}, test {images}}, created
     - `files`: ReleaseFile rows (path, size in bytes, sha256, get_absolute_url); `total_size` in bytes
@@ -33,8 +33,7 @@ def data(request: HttpRequest, slug: str) -> HttpResponse:
     - `gallery`: groups [key, name, rows, current], group (the current one), pictures [n, url, caption, alt]
       (64 × 64 PNG: show enlarged with `image-rendering: pixelated`, `loading="lazy"`), page, pages; chosen by
       ?group=KEY&page=N
-    - `charts`: [Chart: element (DOM id), title, text, item (dict)]; {% include "datasets/charts.html" %} shows
-      them
+    - `charts`: {% include "datasets/charts.html" %} shows them, and "datasets/gallery.html" the gallery
     htmx requests for the target `gallery` get `datasets/gallery.html` alone.
     """
     competition = _competition(request, slug)
@@ -89,7 +88,7 @@ def download(request: HttpRequest, slug: str, path: str) -> HttpResponseBase:
 
 @require_safe
 def image(request: HttpRequest, slug: str, n: int) -> HttpResponse:
-    """A training image as PNG: those of the gallery for all who see the competition, others for participants."""
+    """A training image as PNG: of the gallery for all who see the competition, others for participants."""
     competition = _competition(request, slug)
     release = current_release(competition)
     if release is None or not release.overview:
