@@ -21,7 +21,7 @@ from scoring import parquet_rows, text_rows
 from scoring.file_contents import Contents, Limits, read_contents
 from scoring.image_ids import UNKNOWN, ImageIds
 from scoring.metrics import MetricConfig, RecallConstrainedPrecision
-from scoring.problems import SHOWN_OF_A_KIND, Findings, refuse
+from scoring.problems import SHOWN_OF_A_KIND, Findings
 from scoring.text_rows import BLOCK_BYTES, shorten
 
 NAN_WORDS = {"nan", "+nan", "-nan", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "missing"}
@@ -198,7 +198,7 @@ def _read_carefully(
         else:
             row_of_place[place] = last_row
             predictions[place] = number
-    if not last_row:
+    if not last_row and not findings.has("long_line", "too_many_rows"):
         findings.add("empty_file", "the file has no rows of data")
     missing = np.flatnonzero(row_of_place == 0)
     read_whole = not findings.has("empty_file", "long_line", "too_many_rows")
