@@ -87,7 +87,7 @@ class Fields:
         self.calendar = calendar
         self.spacing = sources[0].grid.spacing
         self.frames, self.duplicates = _without_duplicates(frames, sources)
-        self._opened: OrderedDict[int, xr.DataArray] = OrderedDict()
+        self._opened: OrderedDict[int, xr.Dataset] = OrderedDict()
 
     def read(self, frame: Frame) -> np.ndarray:
         """OLR in W m⁻², float (rows, columns) in the order of the source's `grid`; NaN where missing.
@@ -95,7 +95,7 @@ class Fields:
         Raises ReleaseError where most values cannot be OLR: then units or sign are not what the file says.
         """
         source = self.sources[frame.source]
-        field = self._open(frame.source).isel(dict(frame.at))
+        field = self._open(frame.source)[source.variable].isel(dict(frame.at)).squeeze(drop=True)
         values = field.transpose(source.latitude_dimension, source.longitude_dimension).to_numpy()
         values = values[source.grid.rows, source.grid.columns]
         if not np.issubdtype(values.dtype, np.floating):
@@ -114,11 +114,10 @@ class Fields:
             )
         return np.where(possible, olr, np.nan)
 
-    def _open(self, number: int) -> xr.DataArray:
-        """The source's variable, kept open for a few files: the next frame often is in the same one."""
+    def _open(self, number: int) -> xr.Dataset:
+        """The source's file; a few stay open, since the next frame often is in the same one."""
         if number not in self._opened:
-            source = self.sources[number]
-            self._opened[number] = _open_dataset(source.path)[source.variable]
+            self._opened[number] = _open_dataset(self.sources[number].path)
             if len(self._opened) > 8:
                 _, stale = self._opened.popitem(last=False)
                 stale.close()
@@ -229,6 +228,9 @@ def _times(array: xr.DataArray, dataset: xr.Dataset, path: Path) -> tuple[np.nda
         for name, coordinate in dataset.variables.items()
         if set(coordinate.dims) <= set(array.dims) and _is_dates(coordinate)
     }
+    # One date may also stand for the whole file, such as when it was made.
+    most = max((coordinate.size for coordinate in dated.values()), default=0)
+    dated = {name: coordinate for name, coordinate in dated.items() if coordinate.size == most}
     # valid_time is when a forecast holds; time may then be when it was made.
     preferred = [
         "valid_time",
@@ -251,6 +253,7 @@ def _times(array: xr.DataArray, dataset: xr.Dataset, path: Path) -> tuple[np.nda
         raise ReleaseError(f"{path}: {name} has a missing date at position {int(np.isnan(seconds).argmax())}")
     places = np.ndindex(*coordinate.shape)
     dimensions = [str(dimension) for dimension in coordinate.dims]
+    seconds = np.rint(seconds)  # dates stored as fractions of days come back a few microseconds off
     return seconds, calendar, [tuple(zip(dimensions, place, strict=True)) for place in places]
 
 

@@ -36,9 +36,15 @@ def cut(field: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     return field[rows, columns]
 
 
-def missing_share(patches: np.ndarray) -> np.ndarray:
-    """(N, 64, 64) with NaN where missing → the share of missing pixels of each, (N,)."""
-    return np.isnan(patches).mean(axis=(1, 2))
+def missing_share(field: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """The share of missing (NaN) pixels in each patch that `cut` would give, (N,), from one summed-area table."""
+    gaps = np.pad(np.isnan(field), ((0, 0), (CENTRE, CENTRE)), mode="wrap")
+    area = np.zeros((gaps.shape[0] + 1, gaps.shape[1] + 1), np.int32)
+    np.cumsum(np.cumsum(gaps, axis=0, dtype=np.int32), axis=1, out=area[1:, 1:])
+    north, south = row - CENTRE, row - CENTRE + IMAGE_SIZE
+    west, east = column, column + IMAGE_SIZE  # the padding moves columns by CENTRE
+    missing = area[south, east] - area[north, east] - area[south, west] + area[north, west]
+    return missing / IMAGE_SIZE**2
 
 
 def to_images(patches: np.ndarray) -> np.ndarray:

@@ -129,6 +129,7 @@ class _Surveyor:
     def __init__(self, fields: Fields, tracks: Tracks, choices: Choices, rng: np.random.Generator) -> None:
         self.fields, self.tracks, self.choices, self.rng = fields, tracks, choices, rng
         self.dropped: Counter[str] = Counter()
+        self.usable = np.array([_is_usable(storm) for storm in tracks.storms])
         self.centres = self._centres(np.unique([frame.seconds for frame in fields.frames]))
         self.positives = [self.centres[:0]]
         self.negatives = [self.centres[:0]]
@@ -146,7 +147,7 @@ class _Surveyor:
         """Take what all fields of one time show."""
         now = slice(*np.searchsorted(self.centres.seconds, [seconds, np.nextafter(seconds, np.inf)]))
         here = self.centres[now]
-        wanted = here[[_is_usable(self.tracks.storms[storm]) for storm in here.storm]]
+        wanted = here[self.usable[here.storm]]
         avoid = self._places_to_avoid(here, seconds)
         why_not = np.full(len(wanted), OUTSIDE, object)
         systems: list[Patches] = []
@@ -169,7 +170,7 @@ class _Surveyor:
         """Where all storms are at the fields' times (T,), in order of time; frame, row, column still open."""
         parts = []
         for number, storm in enumerate(self.tracks.storms):
-            if not _is_usable(storm):
+            if not self.usable[number]:
                 why = "spur of another track" if storm.spur else "never a tropical storm"
                 self.dropped[f"storm: {why}"] += 1
             first, last = (
@@ -200,7 +201,7 @@ class _Surveyor:
         """Why the patch around each centre (N,) cannot be cut: (N,) texts, empty where it can."""
         verdict = np.where((row < 0) | (column < 0), OUTSIDE, OVER_EDGE).astype(object)
         whole = np.nonzero(fits(view.grid, row, column))[0]
-        share = missing_share(cut(view.olr, row[whole], column[whole]))
+        share = missing_share(view.olr, row[whole], column[whole])
         verdict[whole] = np.where(share <= self.choices.max_missing, "", MISSING)
         return verdict
 

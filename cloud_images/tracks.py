@@ -103,7 +103,8 @@ def read_tracks(
     paths = _track_paths(tracks)
     storms: list[Storm] = []
     owners: dict[str, Path] = {}
-    areas, notes = [], []
+    areas: list[Area | None] = []
+    notes: list[str] = []
     for path in paths:
         name = detect_format(path) if tracks_format in ("auto", "ibtracs") else tracks_format
         found = READERS[name](path)
@@ -163,7 +164,9 @@ def _storms(found: TrackFile, path: Path, calendar: str) -> Iterable[Storm]:
 
 def _checked(fixes: pl.DataFrame, path: Path, calendar: str) -> pl.DataFrame:
     """Refuse impossible dates and positions; add `time` in seconds, turn longitudes to [−180, 180)."""
-    midnight = seconds_of_dates(*(fixes[part].to_numpy() for part in ("year", "month", "day")), calendar)
+    midnight = seconds_of_dates(
+        fixes["year"].to_numpy(), fixes["month"].to_numpy(), fixes["day"].to_numpy(), calendar
+    )
     for at in np.nonzero(np.isnan(midnight))[0][:1].tolist():
         date = "-".join(f"{fixes[part][at]:02d}" for part in ("year", "month", "day"))
         raise refuse(
