@@ -102,7 +102,11 @@
 
   showTimes(document);
   setInterval(() => showTimes(document), 1000);
-  document.addEventListener("htmx:afterSwap", (event) => showTimes(event.target.parentElement ?? document));
+  document.addEventListener("htmx:afterSettle", () => {
+    showTimes(document);
+    const live = document.querySelector("[data-announce]");
+    if (live) say(live.dataset.announce);
+  });
   document.querySelector("[data-focus]")?.focus();
   // The tab of the page one is on is in sight on a phone, too.
   document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

@@ -1,0 +1,118 @@
+"""The leaderboard's page and its export."""
+
+import csv
+from typing import Any
+
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.translation import get_language
+from django.views.decorators.http import require_safe
+
+from competition.contests.joining import participation_of
+from competition.contests.models import Competition
+from competition.contests.pages import render_page, visible_competition
+from competition.leaderboards.standings import Standing, board_version, private_standings, public_standings
+
+CACHE_SECONDS = 3600
+COLUMNS = ("rank", "team", "score", "recall", "precision", "passed_gate", "entries", "last_submission_at")
+
+
+def wanted_part(request: HttpRequest, competition: Competition) -> str:
+    """`private` after the close, `public` where asked for; before the close whatever was asked: `public`."""
+    asked = request.GET.get("part", "private")
+    return asked if competition.is_closed and asked in {"public", "private"} else "public"
+
+
+def standings(competition: Competition, part: str) -> list[Standing]:
+    return private_standings(competition) if part == "private" else public_standings(competition)
+
+
+@require_safe
+def board(request: HttpRequest, slug: str) -> HttpResponse:
+    competition = visible_competition(request, slug)
+    part = wanted_part(request, competition)
+    participation = participation_of(request.user, competition)
+    rendered = rendered_board(competition, part)
+    team_id = participation.team_id if participation else None
+    return render_page(
+        request,
+        "leaderboards/board.html",
+        competition,
+        tab="leaderboard",
+        participation=participation,
+        part=part,
+        board=rendered["html"],
+        own=rendered["places"].get(team_id),
+        entered=rendered["entered"],
+    )
+
+
+@require_safe
+def board_csv(request: HttpRequest, slug: str) -> HttpResponse:
+    competition = visible_competition(request, slug)
+    part = wanted_part(request, competition)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{slug}-{part}-leaderboard.csv"'
+    writer = csv.writer(response)
+    writer.writerow(COLUMNS)
+    for standing in standings(competition, part):
+        writer.writerow(
+            [
+                standing.rank,
+                harmless_in_a_spreadsheet(standing.team),
+                standing.value,
+                standing.recall,
+                standing.precision,
+                standing.passed_gate,
+                standing.entries,
+                standing.last_submission_at.isoformat() if standing.last_submission_at else "",
+            ]
+        )
+    return response
+
+
+def rendered_board(competition: Competition, part: str) -> dict[str, Any]:
+    """The table's HTML, the same for all readers of a language, and where each team stands.
+
+    Made once per version of the board: reading it costs one look into the cache.
+    """
+    key = f"board:{competition.pk}:{part}:{board_version(competition)}:{get_language()}"
+    rendered = cache.get(key)
+    if rendered is None:
+        rows = standings(competition, part)
+        first_below = next((row.team_id for row in rows if not row.passed_gate), None)
+        html = render_to_string(
+            "leaderboards/table.html",
+            {
+                "competition": competition,
+                "standings": rows,
+                "part": part,
+                "first_below": first_below,
+                "tied": _tied(rows),
+                "updated": max(
+                    (row.last_submission_at for row in rows if row.last_submission_at), default=None
+                ),
+            },
+        )
+        rendered = {
+            "html": html,
+            "places": {
+                row.team_id: {"rank": row.rank, "value": row.value, "passed_gate": row.passed_gate}
+                for row in rows
+            },
+            "entered": len(rows),
+        }
+        cache.set(key, rendered, CACHE_SECONDS)
+    return rendered
+
+
+def harmless_in_a_spreadsheet(text: str) -> str:
+    """A name that begins like a formula is quoted: a team called `=cmd|…` must not run anywhere."""
+    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+
+
+def _tied(rows: list[Standing]) -> set[int]:
+    """The ranks that several teams share."""
+    ranks = [row.rank for row in rows]
+    return {rank for rank in ranks if ranks.count(rank) > 1}
