@@ -55,7 +55,7 @@ def list_competitions(request: HttpRequest, limit: Limit = 50, offset: Offset = 
 
 
 @router.get(
-    "/competitions/{slug}",
+    "/competitions/{slug:slug}",
     **PUBLIC,
     response={200: schemas.CompetitionDetail, **problems(401, 404, 422, 429)},
     tags=["Competitions"],
@@ -82,7 +82,7 @@ def get_competition(request: HttpRequest, slug: Slug) -> dict:
 
 
 @router.post(
-    "/competitions/{slug}/join",
+    "/competitions/{slug:slug}/join",
     auth=PERSON,
     response={200: schemas.Participation, **problems(400, 401, 403, 404, 409, 422, 429)},
     tags=["Competitions"],
@@ -111,7 +111,7 @@ def join(request: HttpRequest, slug: Slug, body: schemas.JoinRequest) -> dict:
 
 
 @router.get(
-    "/competitions/{slug}/files",
+    "/competitions/{slug:slug}/files",
     **PUBLIC,
     response={200: schemas.Files, **problems(401, 404, 422, 429)},
     tags=["Data"],
@@ -176,7 +176,7 @@ _DOWNLOAD = {
 
 
 @router.get(
-    "/competitions/{slug}/files/{path:path}",
+    "/competitions/{slug:slug}/files/{path:path}",
     auth=PERSON,
     response={200: None, **problems(401, 403, 404, 412, 416, 422, 429, 503)},
     openapi_extra=_DOWNLOAD,
@@ -196,7 +196,7 @@ def download_file(
 
 @router.api_operation(
     ["HEAD"],
-    "/competitions/{slug}/files/{path:path}",
+    "/competitions/{slug:slug}/files/{path:path}",
     auth=PERSON,
     response={200: None},
     include_in_schema=False,
@@ -207,7 +207,7 @@ def head_file(request: HttpRequest, slug: str, path: str) -> HttpResponseBase:
 
 
 @router.get(
-    "/competitions/{slug}/leaderboard",
+    "/competitions/{slug:slug}/leaderboard",
     **PUBLIC,
     response={200: schemas.Leaderboard, **problems(401, 403, 404, 422, 429)},
     tags=["Leaderboard"],

@@ -26,7 +26,7 @@ Id = Annotated[UUID, Path(description="The submission's id")]
 
 
 @router.post(
-    "/competitions/{slug}/submissions",
+    "/competitions/{slug:slug}/submissions",
     response={201: schemas.Submission, **problems(400, 401, 403, 404, 409, 413, 422, 429)},
     throttle=[GENEROUS, UPLOADS],
     summary="Submit predictions",
@@ -58,7 +58,7 @@ def submit(
 
 
 @router.get(
-    "/competitions/{slug}/submissions",
+    "/competitions/{slug:slug}/submissions",
     response={200: schemas.Page[schemas.Submission], **problems(401, 404, 422, 429)},
     summary="Your team's submissions",
 )

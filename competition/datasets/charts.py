@@ -58,7 +58,7 @@ def _olr_chart(release: Release, recall: float) -> Chart:
         share = np.add.reduceat(histogram, np.arange(0, len(histogram), 5)) / histogram.sum()
         figure.step(
             x=edges.tolist(),
-            y=[*share.tolist()],
+            y=[*share.tolist(), float(share[-1])],
             mode="after",
             color=colour,
             line_width=2,

@@ -68,6 +68,8 @@ def downloadable_file(*, user, competition: Competition, path: str) -> ReleaseFi
     Refusal where the user may not download, Http404 where there is no such file.
     """
     refuse_download(user=user, competition=competition)
+    if "\0" in path:  # PostgreSQL takes no such text
+        raise Http404
     file = (
         ReleaseFile.objects.select_related("release")
         .filter(release__competition=competition, release__is_current=True, path=path)
