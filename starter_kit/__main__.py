@@ -1,181 +1,54 @@
 """The participant's command line: `python -m starter_kit COMMAND --help` teaches each command."""
-# torch takes seconds to import, and `--help` or `leaderboard` should not wait for it; parameters are options.
-# ruff: noqa: PLC0415, PLR0917
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Callable
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
+from starter_kit import model_commands, platform_commands
 from starter_kit.errors import StarterKitError
-
-if TYPE_CHECKING:
-    from starter_kit.predict import OnProgress
+from starter_kit.terminal import errors, printable
 
 app = typer.Typer(
-    help="Train a model on a competition's images, predict, submit. "
+    help="Train a model on a competition's images, predict, submit.\n\n"
     "A first entry: login, join, download, train, predict, submit.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-console = Console()
 
-DataOption = Annotated[
-    Path, typer.Option("--data", metavar="DIR", help="The competition's files, as `download` leaves them.")
-]
-DeviceOption = Annotated[
-    Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="`auto` takes the GPU where there is one.")
-]
-TtaOption = Annotated[
-    bool, typer.Option("--tta", help="Mean over eight views of each image: better, and 8 times as long.")
-]
-
-
-@app.command()
-def train(
-    data: DataOption,
-    out: Annotated[Path, typer.Option(metavar="RUN", help="A new folder for the trained model.")],
-    config: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="A named configuration, or a TOML file.")
-    ] = "baseline",
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="One knob, such as train.epochs=5; repeatable."),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in RUN.")] = False,
-) -> None:
-    """Train a model and keep its best epoch.
-
-    Example: `python -m starter_kit train --data tropical --out runs/first --set train.epochs=5`
-
-    Each epoch prints the loss and the precision at the recall floor on storms held back, by the platform's
-    own code. Ctrl-C stops early and keeps the best so far. `configs` lists all knobs.
-    """
-    from starter_kit.config import load_config
-    from starter_kit.data import open_data
-    from starter_kit.train import train as train_model
-
-    release, configuration = open_data(data), load_config(config, set_ or [])
-    try:
-        train_model(release, configuration, out, overwrite=overwrite, console=console)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-
-
-@app.command()
-def configs() -> None:
-    """List every knob with its default and the reason for it, and the named configurations.
-
-    Example: `python -m starter_kit configs`
-    """
-    from starter_kit.config import knobs, named_configs
-
-    table = Table("Knob", "Default", "Why", title="Knobs: train --set KNOB=VALUE")
-    for name, field in knobs():
-        table.add_row(name, "none" if field.default is None else str(field.default), field.description)
-    console.print(table)
-    console.print(f"Named configurations: {', '.join(named_configs())}.", highlight=False, soft_wrap=True)
-
-
-@app.command()
-def predict(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Trained models; their mean.")],
-    data: DataOption,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Ends in .csv, .csv.gz, .csv.zst or .parquet.")],
-    tta: TtaOption = False,
-    as_: Annotated[
-        Literal["score", "label"] | None,
-        typer.Option("--as", help="What to write; by default what sample_submission.csv asks for."),
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(help="For labels: 1 from this probability on. By default the best on validation."),
-    ] = None,
-    device: DeviceOption = "auto",
-) -> None:
-    """Score the test images and write a submission.
-
-    Example: `python -m starter_kit predict runs/first runs/second --data tropical --out submission.csv --tta`
-    """
-    import polars as pl
-
-    from starter_kit.data import open_data
-    from starter_kit.device import choose_device
-    from starter_kit.evaluate import evaluate_runs
-    from starter_kit.predict import asked_column, predict_test, refuse_unknown_ending, write_submission
-    from starter_kit.run_folder import load_run
-
-    release = open_data(data)
-    refuse_unknown_ending(out)
-    column = as_ or asked_column(release.directory / "sample_submission.csv")
-    loaded = [load_run(run, choose_device(device)) for run in runs]
-    if column == "label" and threshold is None:
-        with _progress("validation images") as advance:
-            result = evaluate_runs(loaded, release, tta=tta, on_progress=advance)
-        assert result.threshold is not None
-        threshold = result.threshold
-        console.print(
-            f"Threshold {threshold:.6g}: precision {result.precision:.3f} at recall {result.recall:.3f} "
-            "on validation.",
-            highlight=False,
-            soft_wrap=True,
-        )
-    with _progress("test images", total=len(loaded) * len(release.test_images)) as advance:
-        table = predict_test([run.model for run in loaded], release, tta=tta, on_progress=advance)
-    if column == "label":
-        table = table.select("image_id", label=(pl.col("score") >= threshold).cast(pl.UInt8))
-    write_submission(out, table)
-    console.print(f"{len(table):,} predictions in {out}.", highlight=False, soft_wrap=True)
-
-
-@app.command()
-def ensemble(
-    submissions: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Submissions with scores.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Ends in .csv, .csv.gz, .csv.zst or .parquet.")],
-    method: Annotated[
-        Literal["mean", "rank_mean"],
-        typer.Option(help="`rank_mean` for models whose scores have different scales."),
-    ] = "mean",
-) -> None:
-    """Average submission files.
-
-    Example: `python -m starter_kit ensemble first.csv second.csv --out both.csv --method rank_mean`
-    """
-    from starter_kit.ensemble import combine
-    from starter_kit.predict import refuse_unknown_ending, write_submission
-
-    refuse_unknown_ending(out)
-    table = combine(submissions, method)
-    write_submission(out, table)
-    console.print(
-        f"The {method} of {len(submissions)} submissions in {out}.", highlight=False, soft_wrap=True
-    )
-
-
-@contextmanager
-def _progress(noun: str, total: int | None = None) -> Iterator[OnProgress]:
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task(noun, total=total)
-        yield lambda done: progress.advance(task, done)
+GROUPS: dict[str, list[Callable[..., None]]] = {
+    "The competition's site": [
+        platform_commands.login,
+        platform_commands.competitions,
+        platform_commands.join,
+        platform_commands.download,
+        platform_commands.submit,
+        platform_commands.leaderboard,
+    ],
+    "Your model": [
+        model_commands.train,
+        model_commands.configs,
+        model_commands.predict,
+        model_commands.ensemble,
+        model_commands.evaluate,
+    ],
+}
+for group, commands in GROUPS.items():
+    for command in commands:
+        app.command(rich_help_panel=group)(command)
 
 
 def main() -> int:
     """Run the command line. Exit status: 0 done, 2 invalid submission or usage, 130 Ctrl-C, 1 anything
     else."""
     try:
-        app()
+        app(prog_name="python -m starter_kit")
     except StarterKitError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        errors.print(f"Error: {printable(str(error))}")
     return 1
 
 

@@ -10,10 +10,11 @@ from starter_kit.errors import StarterKitError
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, *, owner_only: bool = False) -> Iterator[Path]:
     """Write to the sibling that this gives; it takes `path`'s name at the end, and goes away if writing
     fails.
 
+    owner_only: nobody else may read it, from its first byte on.
     Raises StarterKitError where the folder is missing or cannot be written to.
     """
     try:
@@ -24,9 +25,10 @@ def written_whole(path: Path) -> Iterator[Path]:
     draft = Path(name)
     try:
         yield draft
-        umask = os.umask(0)
-        os.umask(umask)
-        draft.chmod(0o666 & ~umask)  # mkstemp lets nobody else read
+        if not owner_only:  # as mkstemp made it
+            umask = os.umask(0)
+            os.umask(umask)
+            draft.chmod(0o666 & ~umask)
         draft.replace(path)
     except OSError as error:
         raise StarterKitError(f"{path} could not be written: {error.strerror or error}.") from error

@@ -197,7 +197,7 @@ def _read_toml(name_or_file: str | Path) -> dict[str, Any]:
     else:
         known = ", ".join(named_configs())
         raise StarterKitError(
-            f"There is no configuration “{name_or_file}”{_nearest(str(name_or_file), named_configs())}. "
+            f"There is no configuration “{name_or_file}”.{_nearest(str(name_or_file), named_configs())} "
             f"The kit has {known}; a file of your own ends in .toml."
         )
     try:
@@ -237,13 +237,16 @@ def _refuse_unknown_key(key: str, source: str) -> None:
     if key in known or (source != "--set" and key in Config.model_fields):
         return
     same_ending = [name for name in known if name.split(".")[1] == key.rsplit(".", maxsplit=1)[-1]]
-    hint = f"; did you mean {same_ending[0]}?" if same_ending else _nearest(key, known)
-    raise StarterKitError(f"{source} names a knob that does not exist, “{key}”{hint}")
+    hint = f" Did you mean {same_ending[0]}?" if same_ending else _nearest(key, known)
+    raise StarterKitError(
+        f"{source} names a knob that does not exist, “{key}”.{hint} "
+        "`python -m starter_kit configs` lists them all."
+    )
 
 
 def _nearest(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def _validated(values: dict[str, Any], source: str) -> Config:

@@ -12,10 +12,10 @@ def choose_device(wanted: str) -> torch.device:
         apple = torch.backends.mps.is_available()
         wanted = "cuda" if torch.cuda.is_available() else "mps" if apple else "cpu"
     if wanted == "cuda" and not torch.cuda.is_available():
-        built = "it finds no GPU" if torch.version.cuda else "this torch is built for the CPU alone"
+        built = "it finds no GPU" if torch.version.cuda else "this torch is made for CPUs"
         raise StarterKitError(
-            f"A CUDA GPU was asked for, but {built}. Choose the device auto, or install a CUDA build of torch "
-            "and see that `nvidia-smi` lists the GPU."
+            f"A CUDA GPU was asked for, but {built}. Choose the device auto, or install a CUDA build of "
+            "torch and see that `nvidia-smi` lists the GPU."
         )
     if wanted == "mps" and not torch.backends.mps.is_available():
         raise StarterKitError("An Apple GPU (mps) was asked for, but there is none. Use device auto.")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud_images import Release
-from scoring.metrics import RecallConstrainedPrecision, Result
-from scoring.tally import Part
+from scoring import MetricConfig, Result
+from scoring import evaluate as evaluate_predictions
 from starter_kit.data import load_training_data
 from starter_kit.errors import StarterKitError
 from starter_kit.predict import OnProgress, predict_ensemble
@@ -23,8 +23,8 @@ def precision_at_recall(
 
     labels: (N,), 1 for a cyclone or precursor. The result's threshold is where that precision is reached.
     """
-    part = Part(scores[labels == 1], scores[labels == 0])
-    return RecallConstrainedPrecision(recall_floor=recall_floor).evaluate(part)
+    metric = {"metric": "recall_constrained_precision", "recall_floor": recall_floor}
+    return evaluate_predictions(labels, scores, MetricConfig.model_validate(metric), device="cpu")
 
 
 def evaluate_runs(

@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cloud_images import Release
-from scoring.metrics import Result
+from scoring import Result
+from starter_kit import terminal
 from starter_kit.augment import build_augmentation
 from starter_kit.config import Config, TrainConfig
 from starter_kit.data import TrainingData, load_training_data
@@ -54,7 +55,7 @@ def train(
     Ctrl-C ends the training early: KeyboardInterrupt goes on to the caller after saying what was kept.
     Raises StarterKitError, with what to change, for a folder in use, a missing GPU or too little memory.
     """
-    console = console or Console()
+    console = console or terminal.console
     knobs = config.train
     data = load_training_data(release, config.validation)
     device = choose_device(knobs.device)
@@ -72,7 +73,7 @@ def train(
     scaler = torch.amp.GradScaler(device.type, enabled=knobs.amp and device.type == "cuda")
 
     prepare_run_folder(out, overwrite=overwrite)
-    console.print(introduction(release, data, model, device), highlight=False, soft_wrap=True)
+    console.print(introduction(release, data, model, device))
     started = time.perf_counter()
     history: list[EpochMetrics] = []
     metrics: RunMetrics | None = None
@@ -114,10 +115,10 @@ def train(
             if best is history[-1]:
                 save_run(out, model, config)
             save_metrics(out, metrics)
-            console.print(epoch_line(history[-1], metrics, knobs.epochs), highlight=False, soft_wrap=True)
+            console.print(epoch_line(history[-1], metrics, knobs.epochs))
     except KeyboardInterrupt:
         kept = f"kept in {out}: {describe(metrics)}" if metrics else "nothing is kept, no epoch was complete"
-        console.print(f"Stopped by you; {kept}.", highlight=False, soft_wrap=True)
+        console.print(f"Stopped by you; {kept}.")
         raise
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error):

@@ -1,0 +1,29 @@
+"""What the commands print: results to standard output, everything else to standard error."""
+
+from collections.abc import Sequence
+
+from rich.console import Console, RenderableType
+
+# Nothing that is printed is markup: a file or a team may be called [red].
+_plain = {"markup": False, "emoji": False, "highlight": False}
+console = Console(soft_wrap=True, **_plain)  # type: ignore[arg-type]
+errors = Console(soft_wrap=True, stderr=True, **_plain)  # type: ignore[arg-type]
+
+
+def show(table: RenderableType) -> None:
+    """Print a table as wide as the terminal allows."""
+    console.print(table, soft_wrap=False)
+
+
+def print_problems(summary: str, problems: Sequence[str]) -> None:
+    """What is wrong with a submission, one line each."""
+    errors.print(f"Invalid submission: {printable(summary)}")
+    for problem in problems:
+        errors.print(printable(problem))
+
+
+def printable(text: str) -> str:
+    """Words of others without what would move the cursor or colour the terminal."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
