@@ -126,10 +126,10 @@ def leave_team(*, user: User, team: Team) -> Team:
 
 def _lock_own_team(user: User, team: Team) -> Team:
     refuse_inactive(user)
-    refuse_unless_running(team.competition)
     own = lock_team_of(user, team.competition)
-    if own != team:
+    if own is None or own != team:
         raise Refusal(_("Only members may change a team."), code="not_a_member", status=403)
+    refuse_unless_running(own.competition)
     return own
 
 
