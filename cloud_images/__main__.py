@@ -5,7 +5,9 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +16,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 import cloud_images.synthetic
+from cloud_images.benchmark import compare_formats
+from cloud_images.choices import Choices
 from cloud_images.errors import ReleaseError
+from cloud_images.exports import Layout, export_release, import_images, restore_release
 from cloud_images.preview import draw_contact_sheet
+from cloud_images.release import About, Release, open_release
 from cloud_images.release import Progress as OnProgress
-from cloud_images.release import Release, open_release
 from cloud_images.verify import examine_release
 
 MANY_IMAGES = 50_000  # from here on a second process pays for its start
@@ -66,33 +71,102 @@ def synthesize(
 @app.command()
 def build(
     *,
-    fields: Annotated[str, typer.Option(help="Files of OLR or brightness temperature, a glob pattern.")],
-    tracks: Annotated[Path, typer.Option(help="Tracks of tropical cyclones.")],
+    fields: Annotated[
+        str,
+        typer.Option(
+            metavar="GLOB", help="NetCDF, Zarr or GRIB files of OLR or infrared brightness temperature."
+        ),
+    ],
+    tracks: Annotated[str, typer.Option(metavar="FILE", help="Cyclone tracks: a file, or a quoted pattern.")],
     test_from: Annotated[
-        datetime, typer.Option(help="Storms and images from this date on are the test (UTC).")
+        datetime, typer.Option(help="Storms with genesis, and other clouds, from here on are the test (UTC).")
     ],
     out: Out,
-    tracks_format: Annotated[str, typer.Option(help="auto, or the name of a format.")] = "auto",
-    name: Annotated[str, typer.Option(help="Short name of the release.")] = "cloud-images",
+    tracks_format: Annotated[
+        str, typer.Option(help="auto, jma, jma-hourly, ibtracs, tempestextremes or csv.")
+    ] = "auto",
+    variable: Annotated[
+        str | None, typer.Option(help="The field's name, where a file holds several that could be meant.")
+    ] = None,
+    units: Annotated[
+        str | None, typer.Option(help="The field's units, where the file lacks them: 'W m-2', K or degC.")
+    ] = None,
+    negatives_per_positive: Annotated[
+        float, typer.Option(min=0, help="At most so many other clouds for each image of a cyclone.")
+    ] = Choices.negatives_per_positive,
+    negative_distance_km: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Least distance of other clouds from any cyclone. "
+            "[default: 600, or half an image's diagonal where that is more]",
+        ),
+    ] = Choices.negative_distance_km,
+    negative_hours: Annotated[
+        float, typer.Option(min=0, help="The distance holds from cyclones so long before and after, too.")
+    ] = Choices.negative_hours,
+    guard_hours: Annotated[
+        float, typer.Option(min=0, help="No other clouds so near to the border between train and test.")
+    ] = Choices.guard_hours,
+    max_gap_hours: Annotated[
+        float, typer.Option(min=0, help="Track points farther apart are not joined.")
+    ] = Choices.max_gap_hours,
+    max_missing: Annotated[
+        float, typer.Option(min=0, max=0.99, help="Largest share of missing pixels in an image.")
+    ] = Choices.max_missing,
+    public_fraction: Annotated[float, typer.Option(help="Share of the test that is public.")] = 0.3,
+    name: Annotated[str | None, typer.Option(help="Short name. [default: the folder's]")] = None,
+    version: Annotated[str | None, typer.Option(help="[default: 1.0.0]")] = None,
+    title: Annotated[str | None, typer.Option(help="One line for people.")] = None,
+    description: Annotated[str | None, typer.Option(help="What the images show.")] = None,
+    licence: Annotated[str | None, typer.Option(help="What participants may do with the images.")] = None,
+    licence_url: Annotated[str | None, typer.Option(help="Where the licence's text stands.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where fields and tracks come from.")] = None,
+    attribution: Annotated[str | None, typer.Option(help="Whom users of the images have to name.")] = None,
     seed: Annotated[
-        int, typer.Option(help="Decides the shuffle, the split and which negatives are taken.")
+        int, typer.Option(help="Decides the shuffle, the split and which other clouds are taken.")
     ] = 0,
 ) -> None:
-    """Cut labelled images around tropical cyclones and other clouds from gridded fields."""
-    from cloud_images.build import build_release  # noqa: PLC0415 - needs the extra `fields`
+    """Cut labelled images around tropical cyclones and other clouds out of gridded fields."""
+    try:
+        from cloud_images.build import build_release  # noqa: PLC0415 - needs the extra `fields`
+    except ModuleNotFoundError as error:
+        raise ReleaseError(f"build needs {error.name}: pip install 'tamago[fields]'") from error
 
+    said = {
+        "name": name,
+        "version": version,
+        "title": title,
+        "description": description,
+        "licence": licence,
+        "licence_url": licence_url,
+        "source": source,
+        "attribution": attribution,
+    }
     with _progress() as on_progress:
-        release = build_release(
+        built = build_release(
             fields,
             tracks,
             tracks_format=tracks_format,
             test_from=test_from,
             out=out,
-            name=name,
+            variable=variable,
+            units=units,
+            choices=Choices(
+                max_gap_hours=max_gap_hours,
+                max_missing=max_missing,
+                negatives_per_positive=negatives_per_positive,
+                negative_distance_km=negative_distance_km,
+                negative_hours=negative_hours,
+                guard_hours=guard_hours,
+            ),
+            about={key: text for key, text in said.items() if text is not None},
             seed=seed,
+            public_fraction=public_fraction,
             on_progress=on_progress,
         )
-    _tell(release)
+    Console().print(built.summary())
+    _tell(built.release)
 
 
 @app.command()
@@ -121,6 +195,89 @@ def preview(
     typer.echo(str(draw_contact_sheet(open_release(directory), out, seed=seed)))
 
 
+@app.command()
+def export(
+    directory: Folder,
+    *,
+    out: Out,
+    layout: Annotated[
+        Layout, typer.Option(help="png: zip archives of PNG. tiff: the folders of 2018, one file an image.")
+    ] = Layout.PNG,
+    with_solution: Annotated[
+        bool, typer.Option(help="Bring the solution too; such a folder is not for participants.")
+    ] = False,
+) -> None:
+    """Write the images as files, for people who want files."""
+    with _progress() as on_progress:
+        export_release(
+            open_release(directory), out, layout=layout, with_solution=with_solution, on_progress=on_progress
+        )
+    typer.echo(str(out))
+
+
+@app.command(name="import")
+def import_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An export, or image files as in 2018.")],
+    *,
+    out: Out,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            help="For files that are no export: CSV with file, label, storm_id, time, latitude, longitude, "
+            "lead_time_hours, basin, one row for each file of train/True, train/False and test."
+        ),
+    ] = None,
+    title: Annotated[str, typer.Option(help="Title of the release.")] = "Cloud images",
+    name: Annotated[str, typer.Option(help="Short name of the release.")] = "cloud-images",
+    version: Annotated[str, typer.Option(help="Version of the release.")] = "1.0.0",
+    description: Annotated[str, typer.Option(help="What the images show.")] = "",
+    source: Annotated[str, typer.Option(help="Where the images come from.")] = "unknown",
+    attribution: Annotated[str, typer.Option(help="Whom to name.")] = "",
+    licence: Annotated[str, typer.Option(help="Name of the licence.")] = "unknown",
+    licence_url: Annotated[str, typer.Option(help="Address of the licence.")] = "",
+    seed: Annotated[int | None, typer.Option(help="Decides shuffle and split. Default: drawn.")] = None,
+) -> None:
+    """Make a release of image files: an export is restored bit by bit, other files are shuffled and split."""
+    with _progress() as on_progress:
+        if table is None:
+            release = restore_release(folder, out, on_progress=on_progress)
+        else:
+            about = About(
+                name=name,
+                version=version,
+                title=title,
+                description=description or title,
+                licence=licence,
+                licence_url=licence_url,
+                source=source,
+                attribution=attribution,
+            )
+            drawn_seed = secrets.randbits(63) if seed is None else seed
+            release = import_images(
+                folder, out, table=table, about=about, seed=drawn_seed, on_progress=on_progress
+            )
+    _tell(release)
+
+
+@app.command()
+def benchmark(
+    images: Annotated[int, typer.Option(help="Number of images to draw and read.", min=1000)] = 10_000,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure how fast images are drawn, and read at random from shards and from other formats."""
+    drawn, readings = compare_formats(images=images)
+    if json:
+        told = {"drawn_per_second": drawn, "readings": [asdict(reading) for reading in readings]}
+        typer.echo(dumps(told, indent=1))
+        return
+    typer.echo(f"Drawn by the synthetic world: {drawn:,.0f} images/s")
+    typer.echo(f"{'read at random':22}{'bytes/image':>12}{'images/s':>12}{'ratio':>8}")
+    for reading in readings:
+        ratio = readings[0].images_per_second / reading.images_per_second
+        speed = f"{reading.images_per_second:>12,.0f}"
+        typer.echo(f"{reading.name:22}{reading.bytes_per_image:>12,.0f}{speed}{ratio:>7.1f}×")
+
+
 @contextmanager
 def _progress() -> Iterator[OnProgress]:
     """Progress bars on standard error, one for each stage."""
@@ -141,7 +298,8 @@ def _tell(release: Release) -> None:
     counts = release.manifest.counts
     typer.echo(
         f"{release.directory}: {counts.train.images:,} training images "
-        f"({counts.train.positives:,} positives of {counts.train.storms:,} storms) and {counts.test.images:,} test images."
+        f"({counts.train.positives:,} positives of {counts.train.storms:,} storms) "
+        f"and {counts.test.images:,} test images."
     )
 
 

@@ -1,27 +1,25 @@
 """Build a release from gridded fields and cyclone tracks."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from rich.table import Table
 
 from cloud_images.calendars import datetime_of_seconds, seconds_of_datetime, show_time
+from cloud_images.choices import Choices
 from cloud_images.errors import ReleaseError
 from cloud_images.fields import Fields, open_fields
-from cloud_images.release import About, ImageSet, Progress, Release, write_release
+from cloud_images.release import About, ImageSet, Progress, Release, refuse_occupied, write_release
+from cloud_images.shards import IMAGE_SIZE
 from cloud_images.split import BLOCK_DAYS
-from cloud_images.survey import Choices, Patches, Survey, survey
+from cloud_images.survey import Patches, Survey, survey
 from cloud_images.tracks import Storm, Tracks, read_tracks
-
-NEGATIVES_PER_POSITIVE = 31.0
-"""The ratio of the synthetic world and of Matsuoka et al. (2018): about one cyclone in 32 images."""
-GUARD_HOURS = 72.0
-"""Clouds stay alike for a few days: so long before and after the border of train and test, no negatives."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,8 @@ def build_release(
     tracks_format: str = "auto",
     variable: str | None = None,
     units: str | None = None,
-    negatives_per_positive: float = NEGATIVES_PER_POSITIVE,
-    guard_hours: float = GUARD_HOURS,
     choices: Choices | None = None,
-    about: About | None = None,
+    about: Mapping[str, Any] | None = None,
     seed: int = 0,
     public_fraction: float = 0.3,
     on_progress: Progress | None = None,
@@ -79,13 +75,14 @@ def build_release(
     first fix counts as genesis. Storms that never reached that strength are left out.
 
     test_from: UTC. A storm belongs wholly to the side of its genesis, negatives to the side of their time.
-    No negatives are taken within `guard_hours` of the border, nor at times (widened by as much) when a
-    storm of one side lives on, or began, on the other. At most `negatives_per_positive` negatives are kept
-    on each side, chosen at random by `seed`. choices: what becomes an image at all. about: what the
-    release says about itself. public_fraction: of the test images. on_progress(stage, done, total).
+    No negatives are taken within `choices.guard_hours` of the border, nor at times (widened by as much) when
+    a storm of one side lives on, or began, on the other. Of the rest, as many as `choices` wants are drawn.
+    choices: what becomes an image. about: what the release says of itself, by the fields of `About`; the
+    rest is made up from the inputs. public_fraction: of the test images. on_progress(stage, done, total).
 
     Raises ReleaseError with a message for the reader for unusable input, and before anything is written.
     """
+    refuse_occupied(out)
     progress = on_progress or _no_progress
     choices = choices or Choices()
     opened = open_fields(fields, variable=variable, units=units)
@@ -102,14 +99,19 @@ def build_release(
     in_test = np.array([_genesis(storm) >= border for storm in known.storms])
     positives = [found.positives[in_test[found.positives.storm] == test] for test in (False, True)]
     _refuse_empty_side(positives, found.positives, known, border, opened.calendar)
-    negatives = _divide_negatives(found.negatives, positives, border, guard_hours * 3600, dropped)
+    negatives = _divide_negatives(found.negatives, positives, border, choices.guard_hours * 3600, dropped)
     for side in (0, 1):
-        negatives[side] = _sample(negatives[side], len(positives[side]), negatives_per_positive, rng, dropped)
+        negatives[side] = _sample(
+            negatives[side], len(positives[side]), choices.negatives_per_positive, rng, dropped
+        )
         if not len(negatives[side]):
             raise ReleaseError(_no_negatives("test" if side else "train", dropped))
 
     sides = [Patches.joined([positives[side], negatives[side]]) for side in (0, 1)]
     notes = list(known.notes)
+    widest = IMAGE_SIZE * max(opened.spacing)
+    if widest > 40:
+        notes.append(f"the grid is coarse: an image spans {widest:.0f} degrees, many times a cyclone")
     unknown = sum(not storm.strength_known for storm in known.storms)
     if unknown:
         notes.append(f"{unknown} storms come without strength: their first fix counts as genesis")
@@ -124,18 +126,23 @@ def build_release(
         out,
         train=train,
         test=test,
-        about=about or _about(out, opened, tracks),
+        about=replace(_about(out, opened, tracks), **(about or {})),
         seed=seed,
         public_fraction=public_fraction,
         on_progress=on_progress,
     )
     used = {
-        "storms": tuple(len(np.unique(side.storm)) for side in positives),
-        "positive images": tuple(map(len, positives)),
-        "  of these before genesis": tuple(_before_genesis(side, known) for side in positives),
-        "negative images": tuple(map(len, negatives)),
+        "storms": _both(lambda side: len(np.unique(side.storm)), positives),
+        "positive images": _both(len, positives),
+        "  of these before genesis": _both(lambda side: _before_genesis(side, known), positives),
+        "negative images": _both(len, negatives),
     }
     return Build(release, used, {reason: n for reason, n in sorted(dropped.items()) if n}, tuple(notes))
+
+
+def _both(count: Callable[[Patches], int], sides: list[Patches]) -> tuple[int, int]:
+    train, test = map(count, sides)
+    return train, test
 
 
 def _no_progress(stage: str, done: int, total: int) -> None:

@@ -39,7 +39,9 @@ def seconds_of_dates(years: np.ndarray, months: np.ndarray, days: np.ndarray, ca
     """
     dates = np.stack([np.asarray(part, np.int64) for part in (years, months, days)], axis=1)
     distinct, inverse = np.unique(dates, axis=0, return_inverse=True)
-    seconds = np.array([_midnight(*map(int, date), calendar) for date in distinct], np.float64)
+    seconds = np.array(
+        [_midnight(year, month, day, calendar) for year, month, day in distinct.tolist()], np.float64
+    )
     return seconds[inverse.reshape(-1)]
 
 

@@ -37,7 +37,7 @@ def cut(field: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
 
 
 def missing_share(field: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """The share of missing (NaN) pixels in each patch that `cut` would give, (N,), from one summed-area table."""
+    """The share of missing (NaN) pixels in each patch that `cut` gives, (N,), by a summed-area table."""
     gaps = np.pad(np.isnan(field), ((0, 0), (CENTRE, CENTRE)), mode="wrap")
     area = np.zeros((gaps.shape[0] + 1, gaps.shape[1] + 1), np.int32)
     np.cumsum(np.cumsum(gaps, axis=0, dtype=np.int32), axis=1, out=area[1:, 1:])

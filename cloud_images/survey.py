@@ -9,37 +9,11 @@ from itertools import groupby
 import numpy as np
 
 from cloud_images.basins import basin_of
+from cloud_images.choices import Choices
 from cloud_images.fields import Fields, Frame
 from cloud_images.grid import Grid
 from cloud_images.patches import CENTRE, cut, find_systems, fits, keep_apart, missing_share, to_images
 from cloud_images.tracks import Storm, Tracks, distance_km
-
-KM_PER_DEGREE = 111.195
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What becomes an image. Each has its one default here."""
-
-    max_gap_hours: float = 12.0
-    """Track fixes farther apart are not joined: the centre in between is not known well enough."""
-    max_missing: float = 0.05
-    """A patch with a larger share of missing pixels is dropped; smaller gaps take the nearest value."""
-    negative_distance_km: float | None = None
-    """Least distance of a negative's centre from any cyclone. None: 600 km, or half a patch's diagonal where
-    that is more, so that no cyclone's centre is in a negative."""
-    negative_hours: float = 24.0
-    """That distance holds from each place where a cyclone is within so many hours before and after."""
-    negative_max_latitude: float = 50.0
-    """Poleward of it no negatives are taken: there the winter surface is as cold as a cloud."""
-    negative_jitter_degrees: float = 0.75
-    """Standard deviation by which a negative is moved off its coldest point, as cyclones are not centred on
-    theirs either."""
-
-    def distance_km(self, spacing: tuple[float, float]) -> float:
-        if self.negative_distance_km is not None:
-            return self.negative_distance_km
-        return max(600.0, float(np.hypot(*spacing)) * CENTRE * KM_PER_DEGREE)
 
 
 @dataclass(frozen=True)

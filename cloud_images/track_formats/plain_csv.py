@@ -36,11 +36,12 @@ def read_csv(path: Path) -> TrackFile:
     """
     table = read_text_columns(path)
     names = {
-        meaning: next((name for name in accepted if name in table.columns), None)
+        meaning: next(name for name in accepted if name in table.columns)
         for meaning, accepted in COLUMN_NAMES.items()
+        if set(accepted) & set(table.columns)
     }
     for meaning in ("storm_id", "latitude", "longitude"):
-        if names[meaning] is None:
+        if meaning not in names:
             accepted = ", ".join(COLUMN_NAMES[meaning])
             raise refuse(
                 path, 1, None, f"has no column for the {meaning.replace('_', ' ')} (one of {accepted})"
@@ -49,11 +50,11 @@ def read_csv(path: Path) -> TrackFile:
     for at in storm_id.is_null().arg_true().head(1):
         raise refuse(path, table["line"][at], names["storm_id"], "is empty")
     strong, notes = _csv_strength(table, names, path)
-    basin = pl.lit(None, pl.String) if names["basin"] is None else table[names["basin"]].str.to_uppercase()
+    basin = table[names["basin"]].str.to_uppercase() if "basin" in names else pl.lit(None, pl.String)
     fixes = table.select(
         storm_id.alias("storm_id"),
         "line",
-        *_csv_times(table, names["time"], path),
+        *_csv_times(table, names.get("time"), path),
         numeric(table, names["latitude"], path, required=True).alias("latitude"),
         numeric(table, names["longitude"], path, required=True).alias("longitude"),
         strong.alias("tropical_storm"),
@@ -79,25 +80,26 @@ def _csv_times(table: pl.DataFrame, time: str | None, path: Path) -> list[pl.Ser
     return [*date, seconds.alias("seconds")]
 
 
-def _csv_strength(table: pl.DataFrame, names: dict, path: Path) -> tuple[pl.Series, tuple[str, ...]]:
-    unknown = pl.Series([None] * table.height, dtype=pl.Boolean)
-    if (column := names["class"]) is not None:
+def _csv_strength(
+    table: pl.DataFrame, names: dict[str, str], path: Path
+) -> tuple[pl.Series, tuple[str, ...]]:
+    """Which rows are of tropical-storm strength (null: unknown), and remarks on how that was read."""
+    if column := names.get("class"):
         classes = table[column].str.to_uppercase()
-        for at in (
-            (~classes.is_in([*STORM_CLASSES, *WEAKER_CLASSES]) & classes.is_not_null()).arg_true().head(1)
-        ):
+        unknown = classes.is_not_null() & ~classes.is_in([*STORM_CLASSES, *WEAKER_CLASSES])
+        for at in unknown.arg_true().head(1):
             known = ", ".join(sorted(STORM_CLASSES | WEAKER_CLASSES))
             raise refuse(
                 path, table["line"][at], column, f"{table[column][at]!r} is no known class ({known})"
             )
         return classes.is_in(list(STORM_CLASSES)), ()
-    if (column := names["wind_kt"]) is not None:
+    if column := names.get("wind_kt"):
         return numeric(table, column, path, required=False) >= GALE_KT, ()
-    if (column := names["wind_ms"]) is not None:
+    if column := names.get("wind_ms"):
         return numeric(table, column, path, required=False) * KT_PER_METRE_PER_SECOND >= GALE_KT, ()
-    if (column := names["wind"]) is not None:
+    if column := names.get("wind"):
         wind = numeric(table, column, path, required=False)
         if {"i", "j"} <= set(table.columns):
             return wind * KT_PER_METRE_PER_SECOND >= GALE_KT, ()
         return wind >= GALE_KT, (f"{path.name}: column {column!r} names no unit and was read as knots",)
-    return unknown, ()
+    return pl.Series([None] * table.height, dtype=pl.Boolean), ()
