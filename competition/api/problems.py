@@ -130,7 +130,7 @@ class ProblemMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(PREFIX):
+        if not f"{request.path_info}/".startswith(PREFIX):
             return self.get_response(request)
         announced = request.headers.get("Content-Length", "")
         if announced.isdecimal() and int(announced[:19]) > settings.MAX_UPLOAD_BYTES + MULTIPART_ROOM:
@@ -148,7 +148,6 @@ class ProblemMiddleware:
             # Such as Allow, Content-Range, Vary and the security headers.
             if name not in ("Content-Type", "Content-Length"):
                 said.setdefault(name, value)
-        response.close()
         return said
 
 

@@ -15,6 +15,7 @@ from competition.datasets.overview import precision_of_coldest
 
 POSITIVE_COLOUR, NEGATIVE_COLOUR = "#d9622b", "#3b82c4"  # told apart in both themes and by the colour-blind
 DEFAULT_RECALL = 0.79
+OLR_STEP = 5  # W m⁻²: the histograms are finer, to find thresholds in them
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,17 @@ def _olr_chart(release: Release, recall: float) -> Chart:
         overview, positives=counts["positives"], negatives=counts["negatives"], recall=recall
     )
     text = _(
-        "The colder half of the clouds is no typhoon detector: a threshold on an image's mean OLR that finds "
+        "Cold tops alone tell no typhoon: a threshold on an image's mean OLR that finds "
         "%(recall)s of the positives is right in %(precision)s of its alarms."
     ) % {"recall": f"{recall:.0%}", "precision": f"{precision:.1%}"}
     figure = _figure(_("mean OLR of an image, W m⁻²"), _("share of the class"))
-    edges = np.array(overview["olr"]["edges"][::5])
+    edges = np.array(overview["olr"]["edges"][::OLR_STEP])
     for name, label, colour in (
         ("negative", _("no cyclone"), NEGATIVE_COLOUR),
         ("positive", _("cyclone or precursor"), POSITIVE_COLOUR),
     ):
         histogram = np.array(overview["olr"][name], float)
-        share = np.add.reduceat(histogram, np.arange(0, len(histogram), 5)) / histogram.sum()
+        share = np.add.reduceat(histogram, np.arange(0, len(histogram), OLR_STEP)) / histogram.sum()
         figure.step(
             x=edges.tolist(),
             y=[*share.tolist(), float(share[-1])],
@@ -65,6 +66,8 @@ def _olr_chart(release: Release, recall: float) -> Chart:
             legend_label=label,
         )
     figure.legend.location = "top_left"
+    met = np.flatnonzero(np.add(overview["olr"]["positive"], overview["olr"]["negative"]))
+    figure.x_range.start, figure.x_range.end = (overview["olr"]["edges"][at] for at in (met[0], met[-1] + 1))
     return Chart("chart-olr", _("Mean OLR by class"), text, json_item(figure, "chart-olr"))
 
 

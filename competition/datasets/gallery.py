@@ -116,9 +116,9 @@ def _picture(image: dict, competition: Competition, group: str) -> Picture:
     if lead is None:
         told = group
     elif lead > 0:
-        told = _("%(hours)g h before it became a cyclone") % {"hours": lead}
+        told = _("%(hours)g h before genesis") % {"hours": lead}
     else:
-        told = _("%(hours)g h after it became a cyclone") % {"hours": -lead}
+        told = _("%(hours)g h after genesis") % {"hours": -lead}
     caption = f"{told} · {image['basin']} · {image['time'][:10]} · {where}"
     return Picture(
         n=image["n"],

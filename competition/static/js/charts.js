@@ -1,28 +1,40 @@
-// Draws the charts of the page: each [data-chart] names the <script type="application/json"> that holds Bokeh's item.
+// Draws the charts of the page: each [data-chart] names the <script type="application/json"> with Bokeh's item.
 "use strict";
 (() => {
-  const style = (name) => getComputedStyle(document.body).getPropertyValue(name);
+  const figures = [];
 
-  // Bokeh knows no CSS variables: its texts and lines take the page's colours, of whichever theme.
-  const adopt = (plot) => {
-    const text = style("color");
-    for (const axis of [...plot.xaxes, ...plot.yaxes]) {
+  // Bokeh knows no CSS variables: its texts and lines take the colours of the page, whichever theme it has.
+  const adoptColours = (figure) => {
+    const text = getComputedStyle(document.body).color;
+    for (const axis of [...figure.below, ...figure.left]) {
       axis.setv({
-        axis_label_text_color: text, major_label_text_color: text, axis_line_color: text,
-        major_tick_line_color: text, minor_tick_line_color: null, axis_label_text_font_style: "normal",
+        axis_label_text_color: text,
+        axis_label_text_font_style: "normal",
+        axis_line_color: text,
+        major_label_text_color: text,
+        major_tick_line_color: text,
+        minor_tick_line_color: null,
       });
     }
-    for (const grid of [...plot.xgrids ?? [], ...plot.ygrids ?? []]) grid.setv({ grid_line_color: text, grid_line_alpha: 0.15 });
-    for (const legend of plot.legends ?? []) {
-      legend.setv({ label_text_color: text, background_fill_color: null, border_line_color: null });
+    for (const part of figure.center) {
+      if (part.type === "Grid") part.setv({ grid_line_color: text, grid_line_alpha: 0.15 });
+      if (part.type === "Legend") part.setv({ label_text_color: text, background_fill_color: null, border_line_color: null });
     }
   };
 
-  const plots = [];
-  for (const canvas of document.querySelectorAll("[data-chart]")) {
+  const draw = async (canvas) => {
     const item = JSON.parse(document.getElementById(canvas.dataset.chart).textContent);
-    Bokeh.embed.embed_item(item, canvas).then((views) => {
-      console.log(Object.keys(views[0] ?? views));
-    });
-  }
+    for (const { model } of await Bokeh.embed.embed_item(item, canvas)) {
+      if (model.type !== "Figure") continue; // Bokeh's own notifications
+      figures.push(model);
+      adoptColours(model);
+    }
+  };
+
+  const drawn = [...document.querySelectorAll("[data-chart]")].map(draw);
+  Promise.all(drawn).then(() => {
+    const again = () => figures.forEach(adoptColours);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+    new MutationObserver(again).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  });
 })();
