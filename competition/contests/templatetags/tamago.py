@@ -126,7 +126,7 @@ def recall_gauge(recall: float, floor: float, *, caption: bool = True) -> dict:
     left, right = max(0.0, min(floor - 0.2, recall - 0.05)), 1.0
 
     def place(value: float) -> float:
-        return round(20 + 560 * (value - left) / (right - left), 1)
+        return round(10 + 380 * (value - left) / (right - left), 1)
 
     return {
         "recall": recall,
@@ -136,10 +136,10 @@ def recall_gauge(recall: float, floor: float, *, caption: bool = True) -> dict:
         "caption": caption,
         "x_recall": place(recall),
         "x_floor": place(floor),
-        "width_below": round(place(floor) - 20, 1),
-        "width_above": round(580 - place(floor), 1),
+        "width_below": round(place(floor) - 10, 1),
+        "width_above": round(390 - place(floor), 1),
         "left": left,
         "right": right,
         # A label near an edge must not leave the drawing.
-        "anchor": "start" if place(recall) < 90 else "end" if place(recall) > 510 else "middle",
+        "anchor": "start" if place(recall) < 70 else "end" if place(recall) > 330 else "middle",
     }
