@@ -15,6 +15,7 @@ os.environ.update(
     DATA_DIR=_folder,
     EMAIL_TO_CONSOLE="true",
     SECURE_COOKIES="false",
+    LOG_LEVEL="WARNING",
 )
 os.environ.pop("DEBUG", None)
 os.environ.pop("REDIS_URL", None)
