@@ -87,12 +87,14 @@ class Fields:
         self.calendar = calendar
         self.spacing = sources[0].grid.spacing
         self.frames, self.duplicates = _without_duplicates(frames, sources)
+        self._plausible = False
         self._opened: OrderedDict[int, xr.Dataset] = OrderedDict()
 
     def read(self, frame: Frame) -> np.ndarray:
         """OLR in W m⁻², float (rows, columns) in the order of the source's `grid`; NaN where missing.
 
-        Raises ReleaseError where most values cannot be OLR: then units or sign are not what the file says.
+        Raises ReleaseError where most values of the first field cannot be OLR: then units or sign are not what
+        the file says.
         """
         source = self.sources[frame.source]
         field = self._open(frame.source)[source.variable].isel(dict(frame.at)).squeeze(drop=True)
@@ -104,14 +106,15 @@ class Fields:
         lowest, highest = POSSIBLE_OLR
         with np.errstate(invalid="ignore"):
             possible = (olr >= lowest) & (olr <= highest)
-        measured = np.isfinite(olr)
-        if 2 * np.count_nonzero(possible) < np.count_nonzero(measured):
+        mostly_possible = 2 * np.count_nonzero(possible) >= np.count_nonzero(np.isfinite(values))
+        if not mostly_possible and not self._plausible:
             raise ReleaseError(
                 f"{source.path}: {source.variable} at {show_time(frame.seconds, self.calendar)} is mostly "
-                f"no OLR: its values, {np.nanmin(values):g} to {np.nanmax(values):g}, make a median of "
-                f"{np.nanmedian(olr):g} W m-2. Are its units or its sign what the file says? "
+                f"no OLR: its values, {np.nanmin(values):g} to {np.nanmax(values):g}, are not within "
+                f"{lowest:g} to {highest:g} W m-2 once converted. Are its units or its sign what the file says? "
                 "(--units overrides the file's)"
             )
+        self._plausible = True  # from here on, a field of nonsense is a fault of that field alone
         return np.where(possible, olr, np.nan)
 
     def _open(self, number: int) -> xr.Dataset:
