@@ -74,15 +74,14 @@ class ImageIds:
         return int(self._place_of_number[number]) if 0 <= number < len(self._place_of_number) else UNKNOWN
 
     def places(self, names: pa.Array) -> Places:
-        """The places of n strings, (n,) int32, ``UNKNOWN`` where an id is null or not in the set."""
+        """The places of n ids given as bytes, (n,) int32, ``UNKNOWN`` where one is null or not in the set."""
         if self._pattern and not names.null_count and self._names is None:
             raw = self._pattern.bytes_of(names)
             places = None if raw is None else self.places_of_bytes(raw)
             if places is not None:
                 return places
-        return np.fromiter(
-            (UNKNOWN if name is None else self.place(name) for name in names.to_pylist()), np.int32
-        )
+        listed = (b"" if name is None else name for name in names.to_pylist())
+        return np.fromiter((self.place(name.decode("utf-8", "surrogateescape")) for name in listed), np.int32)
 
     def places_of_bytes(self, raw: npt.NDArray[np.uint8], suffix: bytes = b"") -> Places | None:
         """raw: n ids' bytes on end, each followed by `suffix`. None where one has another form."""

@@ -1,17 +1,15 @@
 """Ids and values of a Parquet submission, read only after its metadata was found harmless."""
 
-import struct
 from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from scoring.file_contents import PARQUET_MAGIC
+from scoring.parquet_footer import MAX_FOOTER_BYTES, read_footer
 from scoring.problems import Findings, InvalidSubmission, refuse
 from scoring.text_rows import shorten
 
-MAX_FOOTER_BYTES = 16 << 20
 MAX_COLUMNS = 10_000
 MAX_ID_BYTES = 1024
 BATCH_ROWS = 1 << 14
@@ -27,20 +25,19 @@ class ParquetRows:
     """
 
     def __init__(self, data: pa.Buffer, value_name: str, *, n_rows: int, max_bytes: int) -> None:
-        _check_frame(data)
         self._data, self._value_name = data, value_name
         self.warnings: list[str] = []
         try:
-            self._check(self._open(), n_rows, max_bytes)
+            self._check(n_rows, max_bytes)
         except DAMAGE as error:
             raise _damaged(error) from error
 
     def batches(self) -> Iterator[tuple[pa.Array, pa.Array]]:
-        """(ids as strings, values as float64), with nulls where the file has them."""
+        """(ids as bytes, values as float64), with nulls where the file has them."""
         try:
             columns = ["image_id", self._value_name]
             for batch in self._open().iter_batches(BATCH_ROWS, columns=columns, use_threads=True):
-                yield _as_strings(batch["image_id"]), _as_float64(batch[self._value_name])
+                yield _as_binary(batch["image_id"]), _as_float64(batch[self._value_name])
         except DAMAGE as error:
             raise _damaged(error) from error
 
@@ -50,7 +47,8 @@ class ParquetRows:
         for names, values in self.batches():
             for name, value in zip(names.to_pylist(), values.to_pylist(), strict=True):
                 row += 1
-                yield row, "" if name is None else name, "" if value is None else value
+                text = "" if name is None else name.decode("utf-8", "surrogateescape")
+                yield row, text, "" if value is None else value
 
     def _open(self) -> pq.ParquetFile:
         return pq.ParquetFile(
@@ -59,14 +57,12 @@ class ParquetRows:
             thrift_container_size_limit=MAX_FOOTER_BYTES,
         )
 
-    def _check(self, file: pq.ParquetFile, n_rows: int, max_bytes: int) -> None:
-        metadata = file.metadata
-        self.count = metadata.num_rows
-        if metadata.num_columns > MAX_COLUMNS:
-            raise refuse(
-                "columns", f"the file has {metadata.num_columns:,} columns; the limit is {MAX_COLUMNS:,}"
-            )
-        self._check_columns(file.schema_arrow)
+    def _check(self, n_rows: int, max_bytes: int) -> None:
+        footer = read_footer(self._data)
+        self.count = footer.rows
+        if footer.columns > MAX_COLUMNS:
+            raise refuse("columns", f"the file has {footer.columns:,} columns; the limit is {MAX_COLUMNS:,}")
+        self._check_columns(self._open().schema_arrow)
         if not self.count:
             raise refuse("empty_file", "the Parquet file has columns and no rows")
         if self.count > 2 * n_rows + 1000:
@@ -74,10 +70,8 @@ class ParquetRows:
                 "too_many_rows",
                 f"the file has {self.count:,} rows, a submission has {n_rows:,}: it was not read",
             )
-        groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
-        chunks = [group.column(column) for group in groups for column in range(group.num_columns)]
-        chunks = [chunk for chunk in chunks if chunk.path_in_schema in ("image_id", self._value_name)]
-        size = sum(abs(chunk.total_uncompressed_size) for chunk in chunks)
+        chunks = [chunk for chunk in footer.chunks if chunk.name in ("image_id", self._value_name)]
+        size = sum(chunk.uncompressed_size for chunk in chunks)
         if size > max_bytes:
             raise refuse(
                 "too_large",
@@ -88,7 +82,7 @@ class ParquetRows:
             raise refuse(
                 "format", "the Parquet encoding DELTA_BYTE_ARRAY is not accepted; write with the default"
             )
-        self._check_dictionaries(metadata.num_row_groups)
+        self._check_dictionaries(footer.row_groups)
 
     def _check_columns(self, schema: pa.Schema) -> None:
         findings = Findings()
@@ -127,18 +121,6 @@ class ParquetRows:
                 raise refuse("unknown_id", f"the Parquet file has ids of {longest:,} bytes; ids are short")
 
 
-def _check_frame(data: pa.Buffer) -> None:
-    if data.size < 12 or bytes(data[-4:]) != PARQUET_MAGIC:
-        raise refuse(
-            "damaged", "the Parquet file ends too early (its last 4 bytes are not PAR1); upload it again"
-        )
-    (footer,) = struct.unpack("<I", bytes(data[-8:-4]))
-    if footer > min(data.size - 12, MAX_FOOTER_BYTES):
-        raise refuse(
-            "damaged", f"the Parquet file's footer cannot have {footer:,} bytes, as it says; write it again"
-        )
-
-
 def _damaged(error: Exception) -> InvalidSubmission:
     reason = shorten((str(error).splitlines() or [type(error).__name__])[0])
     return refuse("damaged", f"the Parquet file cannot be read ({reason}); write and upload it again")
@@ -170,10 +152,12 @@ def _is_number(kind: pa.DataType, value_name: str) -> bool:
     )
 
 
-def _as_strings(column: pa.Array) -> pa.Array:
+def _as_binary(column: pa.Array) -> pa.Array:
+    """Text as its bytes, which may be anything: what a Parquet file calls a string need not be UTF-8."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    return column if pa.types.is_large_string(column.type) else column.cast(pa.string())
+    wide = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
+    return column.cast(pa.large_binary() if wide else pa.binary())
 
 
 def _as_float64(column: pa.Array) -> pa.Array:

@@ -267,7 +267,7 @@ def _report_value(
 def _report_unknown(row: int, name: str, ids: ImageIds, findings: Findings) -> None:
     if not name.strip():
         findings.add("unknown_id", f"row {row}: the id is empty", row)
-    elif not text_rows.SURROGATE.search(name):  # else the encoding is reported already
+    elif not (findings.has("encoding") and text_rows.SURROGATE.search(name)):
         hint = ids.hint(name) if findings.has_room("unknown_id") else ""
         findings.add("unknown_id", f'row {row}: unknown id "{shorten(name)}"{hint}', row)
 

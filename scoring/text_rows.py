@@ -49,7 +49,7 @@ def read_header(data: pa.Buffer, value_name: str, findings: Findings, warnings: 
     if len(names) == 1:
         for delimiter in ";\t| ":
             others = [name.strip().strip('"') for name in line.split(delimiter)]
-            if "image_id" in others or (len(others) > 1 and value_name in others):
+            if len(others) > 1 and ("image_id" in others or value_name in others):
                 raise refuse(
                     "delimiter",
                     f"row 1: the columns are separated by {DELIMITER_NAMES[delimiter]}; separate by commas"
@@ -130,7 +130,10 @@ def rows(
             else:
                 fields, _ = split_fields(whole, layout.delimiter)
         if len(fields) != layout.columns:
-            findings.add("fields", f"row {row}: has {_count(len(fields))}, expected {layout.columns}", row)
+            hint = _guess_delimiter(line) if len(fields) == 1 else ""
+            findings.add(
+                "fields", f"row {row}: has {_count(len(fields))}, expected {layout.columns}{hint}", row
+            )
         yield row, fields
 
 
@@ -173,8 +176,12 @@ def split_fields(line: str, delimiter: str) -> tuple[list[str], bool]:
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True), [""]), True
     except csv.Error as error:
-        # strict objects to an unclosed quote, and also to text behind a closing one, which is only odd
-        return line.split(delimiter), "unexpected end" not in str(error)
+        if "unexpected end" in str(error):
+            return line.split(delimiter), False
+    try:  # text behind a closing quotation mark is only odd: strictness was for the unclosed ones
+        return next(csv.reader([line], delimiter=delimiter)), True
+    except csv.Error:  # a field beyond the csv module's limit
+        return line.split(delimiter), True
 
 
 def shorten(text: str) -> str:
@@ -253,3 +260,8 @@ def _is_data(fields: list[str]) -> bool:
 
 def _count(fields: int) -> str:
     return f"{fields} field" if fields == 1 else f"{fields} fields"
+
+
+def _guess_delimiter(line: str) -> str:
+    used = [name for delimiter, name in DELIMITER_NAMES.items() if delimiter in line.strip()]
+    return f"; is it separated by {used[0]}?" if used else ""
