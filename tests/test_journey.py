@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import precision_recall_curve
 
-from tests.services import free_port, postgresql_server, redis_server
+from tests.services import free_port, postgresql_server, redis_server, wait_until
 from tests.site_process import Site, Visitor
 from tests.steps import RECALL_FLOOR, api, api_token, build_a_release, open_a_competition, organizer
 
@@ -86,7 +86,7 @@ def test_a_stranger_goes_from_nothing_to_the_final_leaderboard(site: Site, tmp_p
     mine = program.get("/competitions/typhoons/submissions").json()["items"]
     assert [entry["state"] for entry in mine] == ["scored"]
     public, private = oracle(predictions, release / "solution.parquet")
-    assert mine[0]["public"]["score"] == pytest.approx(public, abs=1e-12)
+    assert mine[0]["public"]["score"] == pytest.approx(public, abs=5e-6)
 
     board = program.get("/competitions/typhoons/leaderboard").json()
     assert [entry["team"] for entry in board["entries"]] == ["alice", "bob"]
@@ -107,7 +107,7 @@ def test_a_stranger_goes_from_nothing_to_the_final_leaderboard(site: Site, tmp_p
     too_late = site.run(
         "python", "-m", "starter_kit", "submit", "typhoons", predictions, "--wait", status=1, **kit
     )
-    assert "closed" in too_late
+    assert "Submissions ended" in too_late
 
 
 def download_in_two_pieces(program: httpx.Client) -> None:
@@ -140,19 +140,19 @@ def submit_in_the_browser(bob: Visitor, predictions: Path, folder: Path) -> None
         pl.when(pl.int_range(pl.len()) == 4).then(None).otherwise("score").alias("score")
     )
     broken.write_csv(folder / "broken.csv")
-    page = bob.fill_in(
-        "/competitions/typhoons/submit/", status=422, files={"file": (folder / "broken.csv").open("rb")}
-    )
-    assert "6" in page.get_text()  # the row in the file, counted from its header
+    page = bob.fill_in("/competitions/typhoons/submit/", files={"file": (folder / "broken.csv").open("rb")})
+    assert "row 6: the score is empty" in page.get_text()
+    assert "not counted" in page.get_text()
 
     table.with_columns(score=-pl.col("score")).write_csv(folder / "upside-down.csv")
-    page = bob.fill_in(
+    bob.fill_in(
         "/competitions/typhoons/submit/",
         files={"file": (folder / "upside-down.csv").open("rb")},
         message="upside down",
     )
-    state = page.select_one("[data-state]")
-    assert state is not None
+    wait_until(
+        lambda: bob.open("/competitions/typhoons/leaderboard/").find(string="bob"), what="bob on the board"
+    )
 
 
 def oracle(predictions: Path, solution: Path) -> tuple[float, float]:
