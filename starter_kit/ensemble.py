@@ -8,7 +8,7 @@ from typing import Literal
 
 import polars as pl
 
-from starter_kit.errors import StarterKitError
+from starter_kit.errors import StarterKitError, first_line
 
 Method = Literal["mean", "rank_mean"]
 
@@ -50,7 +50,7 @@ def read_scores(path: Path) -> pl.DataFrame:
     except FileNotFoundError:
         raise StarterKitError(f"There is no file {path}.") from None
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise StarterKitError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+        raise StarterKitError(f"{path} cannot be read: {first_line(error)}") from None
     if not {"image_id", "score"} <= set(table.columns):
         hint = " Labels cannot be averaged; predict with --as score." if "label" in table.columns else ""
         raise StarterKitError(

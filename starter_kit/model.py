@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from starter_kit.config import ModelConfig
-from starter_kit.errors import StarterKitError
+from starter_kit.errors import StarterKitError, first_line
 from starter_kit.torchvision_import import torchvision_models
 
 # Mean and spread of the synthetic world's grey values, as shares of 255: inputs near zero mean and unit
@@ -98,7 +98,7 @@ def read_weights(path: Path) -> Weights:
     except FileNotFoundError:
         raise StarterKitError(f"model.weights names {path}, and there is no such file.") from None
     except (OSError, SafetensorError, RuntimeError, EOFError, ValueError) as error:
-        raise StarterKitError(f"The weights {path} could not be read: {str(error).splitlines()[0]}") from None
+        raise StarterKitError(f"The weights {path} could not be read: {first_line(error)}") from None
     except Exception as error:  # noqa: BLE001 - a damaged pickle raises whatever its bytes happen to say
         raise StarterKitError(f"{path} is no file of weights ({type(error).__name__}).") from None
     is_state_dict = isinstance(weights, dict) and all(isinstance(v, torch.Tensor) for v in weights.values())

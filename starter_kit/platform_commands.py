@@ -23,7 +23,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from starter_kit.errors import StarterKitError
+from starter_kit.errors import StarterKitError, first_line
 from starter_kit.terminal import console, errors, print_problems, printable, show
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ def _check_here(file: Path, about: Competition, data: Path | None) -> None:
         errors.print("Warning: this kit does not know the competition's metric; the site checks alone.")
         return
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        raise StarterKitError(f"{data / SAMPLE} cannot be read ({str(error).splitlines()[0]}).") from None
+        raise StarterKitError(f"{data / SAMPLE} cannot be read ({first_line(error)}).") from None
     try:
         valid = validate_submission(file, ids=ids, config=config)
     except InvalidSubmission as error:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from starter_kit.atomic_file import written_whole
 from starter_kit.config import Config, parse_config
-from starter_kit.errors import StarterKitError
+from starter_kit.errors import StarterKitError, first_line
 from starter_kit.model import CycloneClassifier, build_model
 
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
@@ -106,7 +106,7 @@ def load_run(directory: str | Path, device: torch.device) -> Run:
             "makes one; where it was stopped before its first epoch ended, nothing was kept."
         ) from None
     except (OSError, ValidationError, SafetensorError, UnicodeDecodeError) as error:
-        raise StarterKitError(f"The run {directory} cannot be read: {str(error).splitlines()[0]}") from None
+        raise StarterKitError(f"The run {directory} cannot be read: {first_line(error)}") from None
     # The weights follow below; the pretrained file that they started from need not be there any more.
     fresh = config.model.model_copy(update={"weights": None})
     model = build_model(fresh)
@@ -114,7 +114,7 @@ def load_run(directory: str | Path, device: torch.device) -> Run:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise StarterKitError(
-            f"The weights in {directory} do not fit its config.json: {str(error).splitlines()[0]}"
+            f"The weights in {directory} do not fit its config.json: {first_line(error)}"
         ) from None
     return Run(directory, config, metrics, model.to(device).eval())
 

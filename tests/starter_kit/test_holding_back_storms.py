@@ -1,0 +1,73 @@
+"""Validation shares no storm, and no days of negatives, with training."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from starter_kit.config import ValidationConfig
+from starter_kit.data import assign_folds, load_training_data, open_data
+from starter_kit.errors import StarterKitError
+
+
+def storms_of(data, positions):
+    return {data.storms[position] for position in positions} - {None}
+
+
+def days_of_negatives(table, positions, data):
+    days = table["time"].dt.epoch("d").to_numpy()
+    return set(days[positions][data.labels[positions] == 0])
+
+
+def test_no_storm_lies_on_both_sides(release):
+    data = load_training_data(release, ValidationConfig())
+    training, validation = storms_of(data, data.training), storms_of(data, data.validation)
+    assert training
+    assert validation
+    assert not training & validation
+
+
+def test_no_day_of_negatives_lies_on_both_sides(release):
+    data = load_training_data(release, ValidationConfig())
+    table = release.train_table()
+    sides = [days_of_negatives(table, positions, data) for positions in (data.training, data.validation)]
+    assert all(sides)
+    assert not sides[0] & sides[1]
+
+
+def test_each_image_is_held_back_by_exactly_one_fold(release):
+    held_back = [
+        load_training_data(release, ValidationConfig(folds=3, fold=fold)).validation for fold in range(3)
+    ]
+    assert sorted(np.concatenate(held_back)) == list(range(len(release.train_images)))
+
+
+def test_both_classes_are_on_both_sides(release):
+    data = load_training_data(release, ValidationConfig())
+    for positions in (data.training, data.validation):
+        assert set(data.labels[positions]) == {0, 1}
+
+
+def test_another_seed_holds_back_other_storms(release):
+    first, second = (load_training_data(release, ValidationConfig(seed=seed)) for seed in (0, 1))
+    assert storms_of(first, first.validation) != storms_of(second, second.validation)
+
+
+def test_too_few_storms_are_refused_with_a_way_out():
+    start = datetime(2000, 1, 1, tzinfo=UTC)
+    rows = 100
+    table = pl.DataFrame(
+        {
+            "label": np.array([1] * 10 + [0] * 90, np.uint8),
+            "storm_id": [f"storm{row % 3}" for row in range(10)] + [None] * 90,
+            "time": [start + timedelta(days=3 * row) for row in range(rows)],
+        }
+    )
+    with pytest.raises(StarterKitError, match=r"3 storms, too few for 5 folds.*validation\.folds=3"):
+        assign_folds(table, ValidationConfig())
+
+
+def test_a_folder_that_is_no_release_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(StarterKitError, match=r"no release.*download COMPETITION"):
+        open_data(tmp_path)

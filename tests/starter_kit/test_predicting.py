@@ -1,0 +1,156 @@
+"""What predict writes is a submission that the platform accepts."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from cloud_images import open_release
+from scoring import ImageIds, MetricConfig, Solution, grade, validate_submission
+from starter_kit.errors import StarterKitError
+from starter_kit.predict import eight_views, predict_logits, predict_test, probability, write_submission
+from starter_kit.run_folder import load_run
+from starter_kit.train import train
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def other_run(release, quick, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "second"
+    config = quick.model_copy(update={"train": quick.train.model_copy(update={"seed": 9})})
+    train(release, config, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def label_release(release, tmp_path_factory):
+    """The same release in a competition that asks for labels."""
+    folder = tmp_path_factory.mktemp("labels") / "release"
+    folder.mkdir()
+    for entry in release.directory.iterdir():
+        (folder / entry.name).symlink_to(entry)
+    (folder / "sample_submission.csv").unlink()
+    table = pl.DataFrame({"image_id": release.test_ids(), "label": 0})
+    table.write_csv(folder / "sample_submission.csv")
+    return folder
+
+
+def ids_of(release):
+    return ImageIds(release.test_ids().to_arrow())
+
+
+@pytest.mark.parametrize("name", ["s.csv", "s.csv.gz", "s.csv.zst", "s.parquet"])
+def test_the_platform_accepts_every_format(release, run_folder, shell, tmp_path, name):
+    file = tmp_path / name
+    ended = shell("predict", run_folder, "--data", release.directory, "--out", file)
+    assert ended.status == 0, ended.err
+    submission = validate_submission(file, ids=ids_of(release), config=MetricConfig.model_validate({}))
+    table = predict_test([load_run(run_folder, CPU).model], release)
+    assert np.array_equal(submission.predictions, table["score"].to_numpy())
+    assert not submission.warnings
+
+
+def test_several_runs_give_the_mean_of_their_probabilities(release, run_folder, other_run, shell, tmp_path):
+    file = tmp_path / "both.csv"
+    assert shell("predict", run_folder, other_run, "--data", release.directory, "--out", file).status == 0
+    singles = [
+        predict_test([load_run(folder, CPU).model], release)["score"] for folder in (run_folder, other_run)
+    ]
+    assert not np.allclose(singles[0], singles[1])
+    expected = (singles[0] + singles[1]) / 2
+    np.testing.assert_allclose(pl.read_csv(file)["score"], expected, rtol=1e-12)
+
+
+def test_labels_are_written_where_the_competition_asks_for_them(label_release, run_folder, shell, tmp_path):
+    file = tmp_path / "labels.csv"
+    ended = shell("predict", run_folder, "--data", label_release, "--out", file)
+    assert ended.status == 0, ended.err
+    assert "on validation" in ended.out
+    table, run = pl.read_csv(file), load_run(run_folder, CPU)
+    assert table.columns == ["image_id", "label"]
+    scores = predict_test([run.model], open_release(label_release))["score"]
+    assert (table["label"] == (scores >= run.metrics.best.threshold)).all()
+
+
+def test_a_threshold_can_be_given(release, run_folder, shell, tmp_path):
+    file = tmp_path / "labels.csv"
+    words = ("predict", run_folder, "--data", release.directory, "--out", file)
+    assert shell(*words, "--as", "label", "--threshold", "0").status == 0
+    assert pl.read_csv(file)["label"].to_list() == [1] * len(release.test_images)
+
+
+def test_labels_pass_the_platform_too(label_release, run_folder, shell, tmp_path, release):
+    file = tmp_path / "labels.csv"
+    shell("predict", run_folder, "--data", label_release, "--out", file)
+    config = MetricConfig.model_validate({"prediction": "label"})
+    grade(file, Solution.load(release.solution_path), config)
+
+
+def test_the_eight_views_are_the_symmetries_of_the_square():
+    image = torch.arange(9).reshape(1, 3, 3)
+    views = {tuple(view.flatten().tolist()) for view in eight_views(image)}
+    assert len(views) == 8
+    for view in views:  # each view's views are the same eight
+        again = eight_views(torch.tensor(view).reshape(1, 3, 3))
+        assert {tuple(each.flatten().tolist()) for each in again} == views
+
+
+def test_tta_of_a_symmetric_image_equals_the_plain_prediction(run_folder):
+    model = load_run(run_folder, CPU).model
+    image = torch.randint(0, 32, (1, 64, 64), generator=torch.Generator().manual_seed(1))
+    symmetric = torch.stack(eight_views(image)).sum(dim=0).to(torch.uint8).numpy()
+    plain, tta = (predict_logits(model, symmetric, np.array([0]), tta=tta) for tta in (False, True))
+    np.testing.assert_allclose(tta, plain, rtol=1e-5)
+
+
+def test_tta_gives_all_views_of_an_image_the_same_score(run_folder, release):
+    model = load_run(run_folder, CPU).model
+    image = torch.from_numpy(release.test_images[:1])
+    views = torch.cat(eight_views(image)).numpy()
+    everywhere = predict_logits(model, views, np.arange(8), tta=True)
+    np.testing.assert_allclose(everywhere, everywhere[0], rtol=1e-4, atol=1e-5)
+    assert np.ptp(predict_logits(model, views, np.arange(8))) > 1e-3
+
+
+def test_the_size_of_a_batch_changes_nothing(run_folder, release):
+    model = load_run(run_folder, CPU).model
+    positions = np.arange(100)
+    small, large = (predict_logits(model, release.test_images, positions, batch_size=n) for n in (7, 100))
+    np.testing.assert_allclose(small, large, rtol=1e-4, atol=1e-4)
+
+
+def test_the_surest_scores_stay_apart():
+    scores = probability(np.array([-800.0, -30.0, 0.0, 30.0, 31.0]))
+    assert np.isfinite(scores).all()
+    assert scores[2] == 0.5
+    assert (np.diff(scores) > 0).all()
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch):
+    file = tmp_path / "s.csv"
+    file.write_text("precious")
+
+    def full_disk(*arguments, **named):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pl.DataFrame, "write_csv", full_disk)
+    with pytest.raises(StarterKitError, match="No space left"):
+        write_submission(file, pl.DataFrame({"image_id": ["a"], "score": [0.5]}))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["s.csv"]
+    assert file.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("s.txt", "ends in .csv"), ("nowhere/s.csv", "There is no folder")]
+)
+def test_an_impossible_file_is_refused_before_predicting(release, shell, tmp_path, name, said):
+    ended = shell("predict", tmp_path, "--data", release.directory, "--out", tmp_path / name)
+    assert ended.status == 1
+    assert said in ended.err
+
+
+def test_what_is_no_run_is_refused(release, shell, tmp_path):
+    ended = shell("predict", tmp_path, "--data", release.directory, "--out", tmp_path / "s.csv")
+    assert ended.status == 1
+    assert "is no run" in ended.err
