@@ -3,8 +3,14 @@
 import os
 
 from celery import Celery
+from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "competition.settings")
 app = Celery("competition")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_the_sites_logging(**kwargs: object) -> None:
+    """With a receiver of this signal Celery configures no logging: Django's `LOGGING` holds in workers."""

@@ -4,10 +4,12 @@ import shutil
 import threading
 import time
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 from django.conf import settings as site
-from django.core.files.storage import InMemoryStorage, Storage
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.utils import timezone
@@ -208,10 +210,20 @@ def test_the_solution_stays_in_memory_until_its_file_changes(release, tmp_path):
     assert solution_at(path) is not first
 
 
-class StorageWithoutPaths(InMemoryStorage):
-    """Like S3's: files are reached through `open` alone."""
+class StorageWithoutPaths(Storage):
+    """Like S3's: files are reached through `open` alone, never by a path."""
 
-    path = Storage.path
+    files: ClassVar[dict[str, bytes]] = {}
+
+    def _save(self, name, content):
+        self.files[name] = content.read()
+        return name
+
+    def _open(self, name, mode="rb"):
+        return ContentFile(self.files[name])
+
+    def exists(self, name):
+        return name in self.files
 
 
 def test_a_storage_without_paths_is_read_through_a_copy(alice, team, release, settings):
