@@ -1,23 +1,17 @@
 """Is everything there that a submission needs? For load balancers, containers and people on call."""
 
-from datetime import timedelta
-
 import structlog
-from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from competition.celery import app
-from competition.submissions.models import Worker
+from competition.submissions.workers import workers_alive
 
 log = structlog.get_logger(__name__)
 
 BROKER_TIMEOUT = 2  # seconds
-# A worker says that it lives every few seconds; one missed word is no death.
-WORKER_SILENCE = timedelta(seconds=max(3 * settings.LEASE_SECONDS, 30))
 
 
 @never_cache
@@ -56,5 +50,4 @@ def _broker() -> str:
 
 
 def _worker() -> str:
-    alive = Worker.objects.filter(seen_at__gt=timezone.now() - WORKER_SILENCE).exists()
-    return "ok" if alive else "none has been seen lately"
+    return "ok" if workers_alive().exists() else "none has been seen lately"

@@ -157,7 +157,7 @@ class Entry(Schema):
 class Leaderboard(Schema):
     competition: str
     part: Literal["public", "private"]
-    updated_at: datetime = Field(description="When these standings were read")
+    updated_at: datetime | None = Field(description="When the newest score was made; null where none is")
     metric: dict[str, Any]
     entries: list[Entry] = Field(description="Best first; those below the gate last, by recall")
     count: int = Field(description="How many teams there are in all")
