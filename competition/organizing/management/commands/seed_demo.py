@@ -1,5 +1,6 @@
 """Build the demo: a small synthetic competition with people and a scored leaderboard."""
 
+import logging
 from argparse import ArgumentParser
 from typing import Any
 
@@ -7,8 +8,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
+from cloud_images import ReleaseError
 from competition.organizing.demo import PASSWORD, PEOPLE, DemoError, Size, seed
 from competition.refusal import Refusal
+from starter_kit.errors import StarterKitError
 
 
 class Command(BaseCommand):
@@ -38,7 +41,9 @@ def seed_or_explain(size: Size, console: Console) -> None:
         raise CommandError(
             "The demo has accounts with public passwords: it runs with DEBUG=true, on your own machine only."
         )
+    # The steps on the console tell it more readably.
+    logging.getLogger("competition").setLevel(logging.WARNING)
     try:
         seed(size=size, console=console)
-    except (DemoError, Refusal) as error:
+    except (DemoError, Refusal, ReleaseError, StarterKitError) as error:
         raise CommandError(str(error)) from error
