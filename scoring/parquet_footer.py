@@ -108,11 +108,10 @@ def _check_chunk(column: Any, leaf: dict[int, Any], data_end: int) -> Chunk:
     if _number(meta, META_TYPE) != _number(leaf, ELEMENT_TYPE) or not 0 <= _number(meta, META_CODEC) < CODECS:
         raise FooterError("a column has another type or compression than it may have")
     size, compressed = _number(meta, META_UNCOMPRESSED), _number(meta, META_COMPRESSED)
+    values = _number(meta, META_VALUES)
     start = min(_number(meta, META_DATA), _number(meta, META_DICTIONARY, data_end) or data_end)
-    if (
-        min(size, compressed, _number(meta, META_VALUES)) < 0
-        or not len(MAGIC) <= start <= data_end - compressed
-    ):
+    inside = len(MAGIC) <= start <= data_end - compressed
+    if min(size, compressed, values) < 0 or (values and not inside):
         raise FooterError("a column's data lie outside of the file")
     name = b".".join(part if isinstance(part, bytes) else b"" for part in _list(meta, META_NAME))
     encodings = frozenset(ENCODINGS.get(code, str(code)) for code in _list(meta, META_ENCODINGS))

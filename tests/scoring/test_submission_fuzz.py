@@ -20,40 +20,12 @@ LIMITS = Limits(max_bytes=1_000_000, max_decompressed_bytes=2_000_000)
 CONFIGS = [None, LABELS, FORM_2018]
 fuzz = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
-cells = st.sampled_from(
-    [
-        "0",
-        "1",
-        "0.5",
-        "-0.0",
-        "1e3",
-        "+2",
-        "1.",
-        ".5",
-        "1e-400",
-        "1e400",
-        "nan",
-        "inf",
-        "Infinity",
-        "x",
-        "1_0",
-        "true",
-        "0x1",
-        "1d0",
-        "٣",
-        "1e",
-        "--1",
-        "1e+",
-        "1\x00",
-        "\x00",
-        '"0.25"',
-        '"0"1',
-        '0"1',
-        '"',
-        '""',
-        '""""',
-    ]
-) | st.sampled_from(["", " ", " 1 "])
+numbers = st.sampled_from(["0", "1", "0.5", "-0.0", "1e3", "+2", "1.", ".5", "1e-400", " 1 "])
+no_numbers = st.sampled_from(
+    ["x", "1e400", "nan", "inf", "Infinity", "1_0", "true", "0x1", "1d0", "٣", "1e", "--1"]
+)
+odd_cells = st.sampled_from(["", " ", "1\0", "\0", '"0.25"', '"0"1', '0"1', '"', '""', '""""'])
+cells = numbers | numbers | no_numbers | odd_cells
 names = st.sampled_from(
     [*NAMES, *NAMES, *NAMES, *(f'"{name}"' for name in NAMES), "test_1", "", "\0", '"', "test_00000001"]
 )
