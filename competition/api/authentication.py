@@ -19,6 +19,13 @@ from competition.accounts.tokens import authenticate_token
 from competition.refusal import Refusal
 
 
+class PersonRequest(HttpRequest):
+    """A request that `PERSON` let in."""
+
+    user: User
+    auth: User
+
+
 class BearerToken(HttpBearer):
     """An API token. A wrong one is an error, even where none is needed: its sender expects to be known."""
 

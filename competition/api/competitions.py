@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ninja import Path, Query, Router
 
 from competition.api import schemas
-from competition.api.authentication import PERSON, PUBLIC
+from competition.api.authentication import PERSON, PUBLIC, PersonRequest
 from competition.api.problems import problems
 from competition.contests import models
 from competition.contests.joining import join_competition, participation_of
@@ -88,7 +88,7 @@ def get_competition(request: HttpRequest, slug: Slug) -> dict:
     tags=["Competitions"],
     summary="Take part",
 )
-def join(request: HttpRequest, slug: Slug, body: schemas.JoinRequest) -> dict:
+def join(request: PersonRequest, slug: Slug, body: schemas.JoinRequest) -> dict:
     """Accept the rules in force; their version is recorded. Who takes part already accepts newer rules.
 
     Asking twice is harmless.
@@ -275,7 +275,7 @@ def _summary(
         "opens_at": competition.opens_at,
         "closes_at": competition.closes_at,
         "url": request.build_absolute_uri(competition.get_absolute_url()),
-        "participants": competition.participants,  # type: ignore[attr-defined] - annotated
+        "participants": competition.participants,  # type: ignore[attr-defined]  # annotated
         "teams": competition.team_count,  # type: ignore[attr-defined]
         "joined": participation is not None,
         "team": participation.team.name if participation else None,

@@ -4,13 +4,13 @@ from typing import Annotated
 from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import File, Form, Path, Router, Status, UploadedFile
 
 from competition.api import schemas
-from competition.api.authentication import PERSON
+from competition.api.authentication import PERSON, PersonRequest
 from competition.api.competitions import Limit, Offset, Slug, rounded, visible_competition
 from competition.api.problems import problem, problems
 from competition.api.throttles import GENEROUS, UPLOADS
@@ -32,7 +32,7 @@ Id = Annotated[UUID, Path(description="The submission's id")]
     summary="Submit predictions",
 )
 def submit(
-    request: HttpRequest,
+    request: PersonRequest,
     slug: Slug,
     file: Annotated[
         UploadedFile, File(description="Every test id once: .csv, .csv.gz, .csv.zst or .parquet")
@@ -62,7 +62,7 @@ def submit(
     response={200: schemas.Page[schemas.Submission], **problems(401, 404, 422, 429)},
     summary="Your team's submissions",
 )
-def list_submissions(request: HttpRequest, slug: Slug, limit: Limit = 50, offset: Offset = 0) -> dict:
+def list_submissions(request: PersonRequest, slug: Slug, limit: Limit = 50, offset: Offset = 0) -> dict:
     """The newest first, without curves and private results. Organizers see those of all teams."""
     competition = visible_competition(request, slug)
     visible = Submission.objects.visible_to(request.user).filter(competition=competition)
@@ -78,7 +78,7 @@ def list_submissions(request: HttpRequest, slug: Slug, limit: Limit = 50, offset
     response={200: schemas.Submission, **problems(401, 404, 422, 429)},
     summary="One submission",
 )
-def get_submission(request: HttpRequest, id: Id) -> dict:  # noqa: A002 - the name in the contract
+def get_submission(request: PersonRequest, id: Id) -> dict:  # noqa: A002 - the name in the contract
     """Its state, problems and public result; its private result too once the competition is closed."""
     return _detail(request, id)
 
@@ -88,7 +88,7 @@ def get_submission(request: HttpRequest, id: Id) -> dict:  # noqa: A002 - the na
     response={200: schemas.Submission, **problems(400, 401, 403, 404, 409, 422, 429)},
     summary="Choose it as final",
 )
-def set_final(request: HttpRequest, id: Id, body: schemas.FinalRequest) -> dict:  # noqa: A002
+def set_final(request: PersonRequest, id: Id, body: schemas.FinalRequest) -> dict:  # noqa: A002
     """Finals decide the private leaderboard; they can be chosen until the competition closes."""
     choose_final(user=request.user, submission=_visible(request, id), final=body.final)
     return _detail(request, id)
@@ -99,7 +99,7 @@ def set_final(request: HttpRequest, id: Id, body: schemas.FinalRequest) -> dict:
     response={200: schemas.Submission, **problems(401, 403, 404, 409, 422, 429)},
     summary="Cancel it",
 )
-def cancel(request: HttpRequest, id: Id) -> dict:  # noqa: A002
+def cancel(request: PersonRequest, id: Id) -> dict:  # noqa: A002
     """Possible before scoring has begun; it no longer counts against the daily limit."""
     cancel_submission(user=request.user, submission=_visible(request, id))
     return _detail(request, id)
@@ -111,11 +111,11 @@ def _with_scores(submissions: QuerySet[Submission]) -> QuerySet[Submission]:
     )
 
 
-def _visible(request: HttpRequest, pk: UUID) -> Submission:
+def _visible(request: PersonRequest, pk: UUID) -> Submission:
     return get_object_or_404(_with_scores(Submission.objects.visible_to(request.user)), pk=pk)
 
 
-def _detail(request: HttpRequest, pk: UUID) -> dict:
+def _detail(request: PersonRequest, pk: UUID) -> dict:
     submission = _visible(request, pk)
     private = private_result(submission, request.user) if submission.competition.is_closed else None
     return {
@@ -125,7 +125,7 @@ def _detail(request: HttpRequest, pk: UUID) -> dict:
 
 
 def _public_result(submission: Submission) -> dict | None:
-    scores = submission.newest  # type: ignore[attr-defined] - prefetched
+    scores = submission.newest  # type: ignore[attr-defined]  # prefetched
     return _part(scores[0], submission) if scores else None
 
 
@@ -138,7 +138,7 @@ def _without_curve(result: dict | None) -> dict | None:
     return result and {name: value for name, value in result.items() if name != "curve"}
 
 
-def _submission(request: HttpRequest, submission: Submission, *, result: dict | None) -> dict:
+def _submission(request: PersonRequest, submission: Submission, *, result: dict | None) -> dict:
     return {
         "id": submission.pk,
         "competition": submission.competition.slug,

@@ -18,7 +18,7 @@ class BokehFinder(BaseFinder):
     def __init__(self, app_names: Iterable[str] | None = None, *args: Any, **kwargs: Any) -> None:
         self.folder = Path(bokeh.__file__).parent / "server" / "static" / "js"
         self.storage = FileSystemStorage(location=self.folder)
-        self.storage.prefix = "bokeh"  # type: ignore[attr-defined] - where collectstatic puts it
+        self.storage.prefix = "bokeh"  # type: ignore[attr-defined]  # where collectstatic puts it
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:
         return []

@@ -1,10 +1,13 @@
 """Charts of the data page, drawn in the browser by Bokeh from JSON."""
 
 from dataclasses import dataclass
+from typing import Any
 
+import bokeh.plotting
 import numpy as np
+from bokeh.core.types import ID
 from bokeh.embed import json_item
-from bokeh.plotting import figure as bokeh_figure
+from bokeh.models import DataRange1d, Range, Range1d
 from django.core.cache import cache
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -23,7 +26,7 @@ class Chart:
     element: str  # id of the element that it is drawn into
     title: str
     text: str  # what it says, for those who cannot see it too
-    item: dict  # Bokeh's JSON of the figure
+    item: Any  # Bokeh's JSON of the figure
 
     @property
     def json_element(self) -> str:
@@ -49,7 +52,14 @@ def _olr_chart(release: Release, recall: float) -> Chart:
         "Cold tops alone tell no typhoon: a threshold on an image's mean OLR that finds "
         "%(recall)s of the positives is right in %(precision)s of its alarms."
     ) % {"recall": f"{recall:.0%}", "precision": f"{precision:.1%}"}
-    figure = _figure(_("mean OLR of an image, W m⁻²"), _("share of the class"))
+    met = np.flatnonzero(np.add(overview["olr"]["positive"], overview["olr"]["negative"]))
+    lowest, highest = (overview["olr"]["edges"][at] for at in (met[0], met[-1] + 1))
+    figure = _figure(
+        _("mean OLR of an image, W m⁻²"),
+        _("share of the class"),
+        x_range=Range1d(lowest, highest),
+        tooltips=[(_("from"), "@x W m⁻²"), (_("share of the class"), "@y{0.0 %}")],
+    )
     edges = np.array(overview["olr"]["edges"][::OLR_STEP])
     for name, label, colour in (
         ("negative", _("no cyclone"), NEGATIVE_COLOUR),
@@ -66,15 +76,18 @@ def _olr_chart(release: Release, recall: float) -> Chart:
             legend_label=label,
         )
     figure.legend.location = "top_left"
-    met = np.flatnonzero(np.add(overview["olr"]["positive"], overview["olr"]["negative"]))
-    figure.x_range.start, figure.x_range.end = (overview["olr"]["edges"][at] for at in (met[0], met[-1] + 1))
-    return Chart("chart-olr", _("Mean OLR by class"), text, json_item(figure, "chart-olr"))
+    return Chart("chart-olr", _("Mean OLR by class"), text, json_item(figure, ID("chart-olr")))
 
 
 def _lead_time_chart(release: Release) -> Chart:
     lead = release.overview["lead_times"]
     days = np.array(lead["edges"]) / 24
-    figure = _figure(_("days until the cyclone forms (after it: negative)"), _("images"))
+    figure = _figure(
+        _("days until the cyclone forms (after it: negative)"),
+        _("images"),
+        x_range=DataRange1d(flipped=True),
+        tooltips=[(_("days"), "@left – @right"), (_("images"), "@top")],
+    )
     figure.quad(
         left=days[:-1].tolist(),
         right=days[1:].tolist(),
@@ -84,16 +97,19 @@ def _lead_time_chart(release: Release) -> Chart:
         line_color=None,
         fill_alpha=0.85,
     )
-    figure.x_range.flipped = True
     early = sum(n for n, edge in zip(lead["counts"], lead["edges"], strict=False) if edge >= 48)
     text = _(
         "%(share)s of the positives are precursors that become a cyclone only after two days or more."
     ) % {"share": f"{early / max(sum(lead['counts']), 1):.0%}"}
-    return Chart("chart-lead-time", _("Positives by lead time"), text, json_item(figure, "chart-lead-time"))
+    return Chart(
+        "chart-lead-time", _("Positives by lead time"), text, json_item(figure, ID("chart-lead-time"))
+    )
 
 
-def _figure(x_label: str, y_label: str):
-    figure = bokeh_figure(
+def _figure(
+    x_label: str, y_label: str, *, x_range: Range, tooltips: list[tuple[str, str]]
+) -> bokeh.plotting.figure:
+    return bokeh.plotting.figure(
         height=300,
         sizing_mode="stretch_width",
         x_axis_label=x_label,
@@ -103,6 +119,7 @@ def _figure(x_label: str, y_label: str):
         background_fill_color=None,
         border_fill_color=None,
         outline_line_color=None,
+        x_range=x_range,
+        y_range=DataRange1d(start=0),
+        tooltips=tooltips,
     )
-    figure.y_range.start = 0
-    return figure

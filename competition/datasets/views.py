@@ -1,5 +1,7 @@
 """The data page, downloads, and pictures of training images."""
 
+from typing import Any
+
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -38,7 +40,7 @@ def data(request: HttpRequest, slug: str) -> HttpResponse:
     """
     competition = _competition(request, slug)
     release = current_release(competition)
-    context = {
+    context: dict[str, Any] = {
         "competition": competition,
         "participation": participation_of(request.user, competition),
         "tab": "data",
