@@ -93,13 +93,13 @@ class Fields:
     def read(self, frame: Frame) -> np.ndarray:
         """OLR in W m⁻², float (rows, columns) in the order of the source's `grid`; NaN where missing.
 
-        Raises ReleaseError where most values of the first field cannot be OLR: then units or sign are not what
-        the file says.
+        Raises ReleaseError where most values of the first field cannot be OLR: then units or sign are not
+        what the file says.
         """
         source = self.sources[frame.source]
         field = self._open(frame.source)[source.variable].isel(dict(frame.at)).squeeze(drop=True)
         values = field.transpose(source.latitude_dimension, source.longitude_dimension).to_numpy()
-        values = values[source.grid.rows, source.grid.columns]
+        values = values[source.grid.rows][:, source.grid.columns]
         if not np.issubdtype(values.dtype, np.floating):
             values = values.astype(np.float32)
         olr = _olr(values, source)
@@ -111,8 +111,8 @@ class Fields:
             raise ReleaseError(
                 f"{source.path}: {source.variable} at {show_time(frame.seconds, self.calendar)} is mostly "
                 f"no OLR: its values, {np.nanmin(values):g} to {np.nanmax(values):g}, are not within "
-                f"{lowest:g} to {highest:g} W m-2 once converted. Are its units or its sign what the file says? "
-                "(--units overrides the file's)"
+                f"{lowest:g} to {highest:g} W m-2 once converted. Are its units or its sign what the file "
+                "says? (--units overrides the file's)"
             )
         self._plausible = True  # from here on, a field of nonsense is a fault of that field alone
         return np.where(possible, olr, np.nan)

@@ -13,7 +13,7 @@ class Grid:
     """Rows from north to south, columns from west to east.
 
     Build one with `Grid.of`; `rows` and `columns` turn an array as stored (latitude, longitude) to this
-    order: `stored[grid.rows, grid.columns]`.
+    order: `stored[grid.rows][:, grid.columns]`.
     """
 
     latitude: np.ndarray
@@ -21,31 +21,25 @@ class Grid:
     longitude: np.ndarray
     """(C,) degrees east, increasing, and beyond 180 or 360 where the grid goes on across that meridian."""
     rows: slice
-    columns: slice
+    columns: np.ndarray
     periodic: bool
     """Whether the columns go round the globe, so that a patch may cross the seam."""
 
     @classmethod
     def of(cls, latitude: np.ndarray, longitude: np.ndarray) -> "Grid":
-        """The grid of stored coordinates (R,), (C,), in any direction, with longitudes of any convention.
+        """The grid of stored coordinates (R,), (C,): latitudes either way, longitudes of any convention.
+
+        Longitudes may stand in any order, such as a window across the date line that is stored in two parts.
 
         Raises ValueError where they are not evenly spaced, saying how.
         """
         latitude = np.asarray(latitude, np.float64)
-        longitude = np.unwrap(np.asarray(longitude, np.float64), period=360)
-        for name, values in (("latitudes", latitude), ("longitudes", longitude)):
-            _refuse_uneven(name, values)
+        _refuse_uneven("latitudes", latitude)
         if np.abs(latitude).max() > 90.01:
             raise ValueError(f"latitudes reach {latitude[np.abs(latitude).argmax()]:g} degrees")
         rows = slice(None, None, -1 if latitude[0] < latitude[-1] else None)
-        backwards = longitude[0] > longitude[-1]
-        longitude = longitude[::-1] if backwards else longitude
-        spacing = (longitude[-1] - longitude[0]) / (len(longitude) - 1)
-        once_round = int(np.count_nonzero(longitude - longitude[0] < 360 - spacing / 2))
-        repeated = len(longitude) - once_round  # files that close the circle store 0° again as 360°
-        columns = slice(None, repeated - 1 if repeated else None, -1) if backwards else slice(once_round)
-        longitude = longitude[:once_round]
-        periodic = bool(abs(once_round * spacing - 360) < spacing / 2)
+        columns, longitude, periodic = _eastward(np.asarray(longitude, np.float64))
+        _refuse_uneven("longitudes", longitude)
         return cls(latitude[rows], longitude, rows, columns, periodic)
 
     @property
@@ -98,6 +92,25 @@ class Grid:
 
     def _longitudes(self) -> str:
         return "all longitudes" if self.periodic else f"{self.longitude[0]:g} to {self.longitude[-1]:g}° E"
+
+
+def _eastward(stored: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Stored longitudes (C,) → indices from west to east, the values in that order, and whether periodic.
+
+    They begin after the widest gap; a grid round the globe has none and begins where the file does.
+    """
+    if stored.ndim != 1 or len(stored) < 2 or not np.isfinite(stored).all():
+        raise ValueError("longitudes are not a list of at least two numbers")
+    east = stored % 360
+    order = np.argsort(east, kind="stable")
+    gaps = np.diff(east[order], append=east[order[0]] + 360)
+    spacing = np.median(gaps)
+    distinct = gaps > spacing / 2  # files that close the circle store 0° again as 360°
+    order, gaps = order[distinct], gaps[distinct]
+    periodic = bool(gaps.max() < 1.5 * spacing)
+    begin = int(np.argmin(order)) if periodic else int(np.argmax(gaps)) + 1
+    columns = np.roll(order, -begin)
+    return columns, stored[columns[0]] + (stored[columns] - stored[columns[0]]) % 360, periodic
 
 
 def _refuse_uneven(name: str, values: np.ndarray) -> None:

@@ -23,21 +23,33 @@ AROUND = np.arange(0, 360, 0.5)
         (np.arange(150, 200, 0.5), False),
         ((np.arange(150, 200, 0.5) + 180) % 360 - 180, False),
         (np.arange(-30, 20, 0.5) % 360, False),
+        (np.sort((np.arange(150, 200, 0.5) + 180) % 360 - 180), False),
+        (np.sort(np.arange(-30, 20, 0.5) % 360)[::-1], False),
     ],
     ids=[
-        "0 to 360", "-180 to 180", "closed at 360", "westward", "closed, westward", "starts at 180",
-        "jumps inside", "regional", "across the date line", "across Greenwich",
+        "0 to 360",
+        "-180 to 180",
+        "closed at 360",
+        "westward",
+        "closed, westward",
+        "starts at 180",
+        "jumps inside",
+        "regional",
+        "across the date line",
+        "across Greenwich",
+        "in two parts",
+        "in two parts, westward",
     ],
-)  # fmt: skip
+)
 def test_any_order_becomes_north_up_and_west_to_east(latitude, longitude, periodic):
     grid = Grid.of(latitude, longitude)
     latitudes, longitudes = np.meshgrid(latitude, longitude, indexing="ij")
-    assert (latitudes[grid.rows, grid.columns] == grid.latitude[:, None]).all()
-    stored_east = longitudes[grid.rows, grid.columns]
+    assert (latitudes[grid.rows][:, grid.columns] == grid.latitude[:, None]).all()
+    stored_east = longitudes[grid.rows][:, grid.columns]
     assert np.allclose((stored_east - grid.longitude + 180) % 360, 180)
     assert (np.diff(grid.latitude) < 0).all()
     assert np.allclose(np.diff(grid.longitude), 0.5)
-    assert grid.shape == latitudes[grid.rows, grid.columns].shape
+    assert grid.shape == latitudes[grid.rows][:, grid.columns].shape
     assert grid.periodic == periodic
     assert grid.spacing == pytest.approx((0.5, 0.5))
 
@@ -85,6 +97,23 @@ def test_gaussian_latitudes_and_rounded_coordinates_pass():
 def test_uneven_or_impossible_coordinates_are_refused(latitude, message):
     with pytest.raises(ValueError, match=message):
         Grid.of(latitude, AROUND)
+
+
+@pytest.mark.parametrize(
+    ("longitude", "message"),
+    [
+        (np.delete(np.arange(100, 200, 0.5), slice(50, 60)), "longitudes are not evenly spaced"),
+        (np.array([np.nan, 1]), "longitudes are not a list of at least two numbers"),
+    ],
+)
+def test_a_hole_between_longitudes_is_refused(longitude, message):
+    with pytest.raises(ValueError, match=message):
+        Grid.of(LATITUDE, longitude)
+
+
+def test_a_globe_with_a_hole_is_a_window_that_begins_after_it():
+    grid = Grid.of(LATITUDE, np.delete(AROUND, slice(300, 320)))
+    assert (grid.periodic, grid.longitude[0], grid.longitude[-1]) == (False, 160, 509.5)
 
 
 def test_grids_are_the_same_whatever_their_convention_of_longitudes():
