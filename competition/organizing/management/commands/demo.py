@@ -1,5 +1,6 @@
 """`make demo`: site, worker and beat on this machine, with a competition to try, and no server to install."""
 
+import logging
 import os
 import signal
 import socket
@@ -7,6 +8,7 @@ import sys
 import threading
 import time
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -15,6 +17,7 @@ import httpx
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -22,8 +25,11 @@ from rich.table import Table
 from competition.organizing.demo import PASSWORD, PEOPLE, SLUG, is_seeded
 from competition.organizing.management.commands.seed_demo import add_size_arguments, seed_or_explain, size_of
 from competition.organizing.processes import Processes
+from competition.submissions.workers import workers_alive
 
 HOST = "127.0.0.1"
+# Celery warns of root at length, which is right on a server; the demo may run in a container.
+QUIET = "ignore:You're running the worker with superuser privileges"
 
 
 class Command(BaseCommand):
@@ -37,6 +43,7 @@ class Command(BaseCommand):
         port, console = options["port"], Console()
         refuse_taken(port)
         signal.signal(signal.SIGTERM, _interrupt)
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         try:
             call_command("migrate", interactive=False, verbosity=0)
             if not is_seeded():
@@ -49,7 +56,7 @@ class Command(BaseCommand):
         url = f"http://localhost:{port}"
         stopped = Processes(console).run(
             commands(port),
-            env=os.environ | {"PYTHONUNBUFFERED": "1", "SITE_URL": url},
+            env=os.environ | {"PYTHONUNBUFFERED": "1", "SITE_URL": url, "PYTHONWARNINGS": QUIET},
             when_started=lambda stop: announce(url, console, stop),
         )
         if stopped:
@@ -60,12 +67,12 @@ class Command(BaseCommand):
 def commands(port: int) -> dict[str, list[str]]:
     # Of the same environment as this process, whatever the PATH says.
     here = Path(sys.executable).parent
-    celery = [str(here / "celery"), "--app", "competition"]
+    celery = [str(here / "celery"), "--quiet", "--app", "competition"]
     return {
         "site": [
             *(str(here / "granian"), "--interface", "wsgi", "--host", HOST, "--port", str(port)),
             # Slow downloads and uploads hold a thread each.
-            *("--workers", "1", "--blocking-threads", "16", "--no-access-log", "--log-level", "warning"),
+            *("--workers", "1", "--blocking-threads", "8", "--no-access-log", "--log-level", "error"),
             "competition.wsgi:application",
         ],
         # One worker: nobody to gossip with. Over files that would only leave files behind.
@@ -97,11 +104,10 @@ def announce(url: str, console: Console, stop: threading.Event) -> None:
     """Once the site and its worker answer, say where it is and who can log in."""
     began = time.monotonic()
     while not stop.wait(0.25):
-        try:
-            if httpx.get(f"{url}/healthz", timeout=2).status_code == httpx.codes.OK:
+        with suppress(httpx.HTTPError):
+            # Asked before its worker is there, the site would log that it is not well.
+            if workers_alive().exists() and httpx.get(f"{url}/healthz", timeout=5).is_success:
                 break
-        except httpx.HTTPError:
-            pass
         if time.monotonic() - began > 60:
             console.print(
                 "[yellow]The site does not say that it is well yet; the lines above may tell why.[/]"
@@ -109,6 +115,7 @@ def announce(url: str, console: Console, stop: threading.Event) -> None:
             began = time.monotonic()
     else:
         return
+    connection.close()  # of this thread
     logins = Table.grid(padding=(0, 3))
     for person in PEOPLE:
         logins.add_row(person.username, PASSWORD, f"[dim]{person.role}[/]")
