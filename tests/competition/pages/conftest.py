@@ -107,8 +107,14 @@ class Season:
 def season(typhoons, release, team, other_team) -> Season:
     scored(other_team, 0.41234, private=(0.51717, 0.81))
     problems = [
-        {"kind": "missing_id", "message": "3 images are missing.", "rows": [], "total": 3},
-        {"kind": "bad_value", "message": "Not a number.", "rows": list(range(2, 22)), "total": 4321},
+        *(
+            {"kind": "missing_id", "message": f'the id "{n}" is missing', "rows": [], "total": 3}
+            for n in "abc"
+        ),
+        *(
+            {"kind": "nan_value", "message": f'row {n}: the score is "nan"', "rows": [n], "total": 4321}
+            for n in range(2, 22)
+        ),
     ]
     return Season(
         typhoons,

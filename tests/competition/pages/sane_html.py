@@ -29,9 +29,11 @@ def faults(page: BeautifulSoup) -> list[str]:
         found.append("no title")
     if not (page.html and page.html.get("lang")):
         found.append("no language")
-    for control in page.select("input, select, textarea"):
-        if control.get("type") not in UNLABELLED and not _name_of(control, page):
-            found.append(f"no label: {control}")
+    found += [
+        f"no label: {control}"
+        for control in page.select("input, select, textarea")
+        if control.get("type") not in UNLABELLED and not _name_of(control, page)
+    ]
     found += [f"no name: {element}" for element in page.select("button, a[href]") if not _text(element)]
     found += [f"no alt: {image}" for image in page.select("img") if not image.has_attr("alt")]
     for script in page.select("script"):

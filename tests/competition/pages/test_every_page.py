@@ -8,7 +8,7 @@ from tests.competition.pages.sane_html import text_of
 C = "/competitions/typhoons/"
 LOGIN = 302
 
-# The page: what it must say, then its status for a visitor, a member of the team, and someone who has not joined.
+# The page: its words; its status for a visitor, for a team's member, for someone who has not joined.
 PAGES = {
     "/": ("Find the typhoons", 200, 200, 200),
     C: ("Which clouds become a typhoon", 200, 200, 200),

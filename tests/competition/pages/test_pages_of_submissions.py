@@ -7,6 +7,8 @@ import polars as pl
 import pytest
 
 from competition.submissions.models import State, Submission
+from competition.submissions.templatetags.problems import KIND_NAMES
+from scoring.problems import KINDS
 from tests.competition.conftest import signed_in
 from tests.competition.pages.conftest import entry, scored
 from tests.competition.pages.sane_html import page_of, text_of
@@ -111,7 +113,7 @@ def test_a_closed_competition_has_no_form(season, alice):
     {
         "scored": "0.61803 passes the gate",
         "below": "its recall has to reach 0.79",
-        "invalid": "3 images are missing.",
+        "invalid": "Images that are missing 3",
         "failed": "Something went wrong on our side.",
         "cancelled": "Cancelled before scoring",
         "queued": "waits for a worker",
@@ -142,11 +144,16 @@ def test_the_edge_is_drawn_where_the_entry_stands(season, alice):
     assert page.select_one("svg.gauge")["aria-label"].startswith("Recall 0.6012")
 
 
-def test_rows_of_a_problem_are_listed_up_to_twenty(season, alice):
+def test_problems_are_grouped_and_the_rest_is_counted(season, alice):
     page = page_of(signed_in(alice).get(season.submissions["invalid"].get_absolute_url()))
-    rows = [row.get_text() for row in page.select(".problems .code")]
-    assert rows == [str(row) for row in range(2, 22)]
-    assert "the first 20 of 4,321" in page.get_text()
+    titles = [" ".join(title.get_text(" ").split()) for title in page.select("main h3")]
+    assert titles == ["Images that are missing 3", "Values that are NaN 4,321"]
+    assert len(page.select(".problems")[1].select("li")) == 20
+    assert "and 4,301 more" in page.get_text()
+
+
+def test_every_kind_of_problem_has_a_name():
+    assert set(KIND_NAMES) == set(KINDS)
 
 
 def test_our_error_is_told_to_organizers_only(season, alice):
@@ -155,18 +162,15 @@ def test_our_error_is_told_to_organizers_only(season, alice):
     )
 
 
-def test_a_submission_is_nobody_elses(season, alice, bob, carol, dave, organizer, staff):
+WHO_SEES = {"alice": 200, "bob": 200, "organizer": 200, "staff": 200, "carol": 404, "dave": 404}
+
+
+@pytest.mark.parametrize("name", WHO_SEES)
+def test_a_submission_is_its_teams_and_the_organizers(season, name, request):
+    client = signed_in(request.getfixturevalue(name))
     for submission in season.submissions.values():
         for path in (submission.get_absolute_url(), f"{submission.get_absolute_url()}state/"):
-            for user, status in (
-                (alice, 200),
-                (bob, 200),
-                (organizer, 200),
-                (staff, 200),
-                (carol, 404),
-                (dave, 404),
-            ):
-                assert signed_in(user).get(path).status_code == status
+            assert client.get(path).status_code == WHO_SEES[name]
             assert signed_in(None).get(path).status_code == 302
 
 

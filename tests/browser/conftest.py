@@ -1,0 +1,135 @@
+"""A site with a competition, run as an operator runs it, and people with Chromium."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import polars as pl
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.services import free_port, missing
+from tests.site_process import PASSWORD, Site, Visitor
+from tests.steps import build_a_release, open_a_competition, organizer
+
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+C = "/competitions/typhoons/"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Iterator[Site]:
+    """Site, worker and beat as processes, without any server; an open competition with a small release."""
+    folder = tmp_path_factory.mktemp("site")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        "SECRET_KEY": "for-this-test",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SITE_URL": url,
+        "DATA_DIR": str(folder / "data"),
+        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
+        "STATIC_ROOT": str(folder / "static"),
+        "EMAIL_TO_CONSOLE": "true",
+        "SECURE_COOKIES": "false",
+        "RECLAIM_SECONDS": "2",
+    }
+    with ExitStack() as processes:
+        running = processes.enter_context(Site(folder / "logs", url, environment))
+        running.run("python", "manage.py", "migrate", "--noinput")
+        running.run("python", "manage.py", "collectstatic", "--noinput")
+        web = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
+        running.start("web", [*web, "--blocking-threads", "4", "competition.wsgi:application"])
+        celery = ["celery", "--app", "competition"]
+        running.start("worker", [*celery, "worker", "--pool", "threads", "--concurrency", "1"])
+        running.start("beat", [*celery, "beat", "--schedule", str(folder / "schedule")])
+        running.wait_until_healthy()
+        build_a_release(running, folder / "data" / "releases" / "typhoons")
+        open_a_competition(organizer(running))
+        yield running
+
+
+@pytest.fixture(scope="session")
+def release(site: Site) -> Path:
+    return Path(site.environment["DATA_DIR"]) / "releases" / "typhoons"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    program = shutil.which("chromium") or missing("Chromium (Debian package chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_browser(chromium: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+    """A page in a browser of its own: nobody is signed in. A complaint in its console fails the test."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def fresh(**options) -> Page:
+        settings = {"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "Asia/Tokyo", "base_url": site.url}
+        context = chromium.new_context(**(settings | options))
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+        page.on(
+            "console",
+            lambda said: complaints.append(f"{page.url}: {said.text}") if said.type == "error" else None,
+        )
+        page.on(
+            "request",
+            lambda asked: (
+                None
+                if asked.url.startswith((site.url, "data:", "blob:"))
+                else complaints.append(f"{page.url} asked {asked.url}")
+            ),
+        )
+        return page
+
+    yield fresh
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+@pytest.fixture(scope="session")
+def member(site: Site) -> str:
+    """The user name of someone who has joined, with one scored submission."""
+    mio = Visitor(site).sign_up("mio")
+    mio.fill_in(f"{C}join/", accept="on")
+    return "mio"
+
+
+def sign_in(page: Page, username: str) -> Page:
+    page.goto("/accounts/login/")
+    page.get_by_label("Login").fill(username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign In").click()
+    page.wait_for_url(re.compile(r"/$"))
+    return page
+
+
+def predictions(folder: Path, release: Path, *, noise: float = 0.6, name: str = "predictions.csv") -> Path:
+    """A submission file whose scores follow the truth, blurred."""
+    import numpy as np
+
+    solution = pl.read_parquet(release / "solution.parquet")
+    scores = solution["label"].to_numpy() + np.random.default_rng(4).normal(0, noise, len(solution))
+    pl.DataFrame({"image_id": solution["image_id"], "score": scores}).write_csv(folder / name)
+    return folder / name
+
+
+def screenshot(page: Page, name: str) -> None:
+    """Keep a picture of the page where SCREENSHOTS names a folder, for people to look at."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
