@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from tests.scoring.cases import LABELS, clean_csv, csv_text, image_ids, kinds, refusal
@@ -78,6 +79,21 @@ def test_an_unknown_id_comes_with_a_hint(file, name, hint):
     assert problems[0].message.startswith("row 4: unknown id")
     assert hint in problems[0].message
     assert problems[1].message == 'the id "test_0000002" is missing'
+
+
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("stranger", ["test_0000005", "test_9999999", "test_000000x"])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_an_unknown_id_takes_nobodys_place(file, place, stranger, form):
+    names = [*image_ids(5)[:place], stranger, *image_ids(5)[place + 1 :]]
+    content = csv_text([(name, 1) for name in names]).encode()
+    if form == "parquet":
+        sink = pa.BufferOutputStream()
+        pa.parquet.write_table(pa.table({"image_id": names, "score": [1.0] * 5}), sink)
+        content = sink.getvalue().to_pybytes()
+    problems = refusal(file, content, 5)
+    assert kinds(problems) == {"unknown_id": 1, "missing_id": 1}
+    assert problems[1].message == f'the id "test_000000{place}" is missing'
 
 
 def test_an_empty_id_is_said_to_be_empty(file):
