@@ -13,7 +13,6 @@ from starter_kit.client import BUSY, FIRST_PAUSE, ApiError, Client, RemoteFile, 
 from starter_kit.errors import StarterKitError
 
 ATTEMPTS_WITHOUT_PROGRESS = 5
-BLOCK = 1 << 20  # bytes
 
 OnBytes = Callable[[int], None]
 """on_bytes(n): n more bytes are here; negative where a part turned out to be of no use."""
@@ -139,7 +138,9 @@ def _attempt(client: Client, file: RemoteFile, path: Path, on_bytes: OnBytes) ->
         # A weak one promises the same meaning, not the same bytes.
         etag_file.write_text("" if etag.startswith("W/") else etag, encoding="utf-8")
         with partial.open("ab") as sink:
-            for block in response.iter_raw(BLOCK):
+            for (
+                block
+            ) in response.iter_raw():  # as it comes: gathered blocks would be lost with the connection
                 sink.write(block)
                 on_bytes(len(block))
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.progress import Progress
 from rich.table import Table
 
 from starter_kit.errors import StarterKitError
-from starter_kit.terminal import console, errors, print_problems, show
+from starter_kit.terminal import console, errors, print_problems, progress_bar, show
 
 DataOption = Annotated[
     Path, typer.Option("--data", metavar="DIR", help="The competition's files, as `download` leaves them.")
@@ -143,7 +142,7 @@ def ensemble(
 
 @contextmanager
 def _progress(noun: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    with Progress(console=console, transient=True) as progress:
+    with progress_bar() as progress:
         task = progress.add_task(noun, total=total)
         yield lambda done: progress.advance(task, done)
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    Progress,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -24,7 +24,7 @@ from rich.progress import (
 from rich.table import Table
 
 from starter_kit.errors import StarterKitError, first_line
-from starter_kit.terminal import console, errors, print_problems, printable, show
+from starter_kit.terminal import console, errors, print_problems, printable, progress_bar, show
 
 if TYPE_CHECKING:
     from starter_kit.client import Client, Competition, Entry, Submission
@@ -124,7 +124,7 @@ def download(
     with _client() as client, _joining_hint(client, competition):
         files = client.files(competition)
         total = sum(file.size for file in files)
-        with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+        with progress_bar(*columns, TimeRemainingColumn()) as progress:
             task = progress.add_task(f"{len(files)} files", total=total)
             fetched = download_files(client, files, out, on_bytes=lambda n: progress.advance(task, n))
     console.print(
@@ -194,9 +194,11 @@ def leaderboard(
         console.print(board.model_dump_json())
         return
     digits = int(board.metric.get("digits", 5))
-    table = Table("", "Rank", "Team", "Score", "Recall", "Precision", "Entries", "Last (UTC)")
-    for column in ("Rank", "Score", "Recall", "Precision", "Entries"):
-        next(each for each in table.columns if each.header == column).justify = "right"
+    table = Table("", box=box.SIMPLE_HEAD)
+    table.add_column("Rank", justify="right")
+    table.add_column("Team", overflow="fold")
+    for header in ("Score", "Recall", "Entries", "Last (UTC)"):
+        table.add_column(header, justify="right", no_wrap=True)
     for place, entry in enumerate(board.entries):
         if place < top or entry.is_mine:
             table.add_row(*_row(entry, digits), style="bold" if entry.is_mine else None)
@@ -215,7 +217,6 @@ def _row(entry: Entry, digits: int) -> list[str]:
         printable(entry.team),
         "below the gate" if entry.score is None else f"{entry.score:.{digits}f}",
         "–" if entry.recall is None else f"{entry.recall:.{digits}f}",
-        "–" if entry.precision is None else f"{entry.precision:.{digits}f}",
         str(entry.entries),
         last.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if last else "–",
     ]
@@ -280,7 +281,7 @@ def _check_here(file: Path, about: Competition, data: Path | None) -> None:
 def _upload(client: Client, slug: str, file: Path, message: str) -> Submission:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with (
-        Progress(*columns, console=errors, transient=True) as progress,
+        progress_bar(*columns, on=errors) as progress,
         progress.open(file, "rb", description=f"upload {file.name}") as content,
     ):
         return client.submit(slug, content, filename=file.name, message=message)

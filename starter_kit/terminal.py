@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.console import Console, RenderableType
+from rich.progress import Progress, ProgressColumn
 
 # Nothing that is printed is markup: a file or a team may be called [red].
 _plain = {"markup": False, "emoji": False, "highlight": False}
@@ -13,6 +14,11 @@ errors = Console(soft_wrap=True, stderr=True, **_plain)  # type: ignore[arg-type
 def show(table: RenderableType) -> None:
     """Print a table as wide as the terminal allows."""
     console.print(table, soft_wrap=False)
+
+
+def progress_bar(*columns: ProgressColumn, on: Console = console) -> Progress:
+    """A bar that goes away when done, and that a log file never sees."""
+    return Progress(*columns, console=on, transient=True, disable=not on.is_terminal)
 
 
 def print_problems(summary: str, problems: Sequence[str]) -> None:

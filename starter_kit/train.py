@@ -16,11 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from cloud_images import Release
 from scoring import Result
-from starter_kit import terminal
 from starter_kit.augment import build_augmentation
 from starter_kit.config import Config, TrainConfig
 from starter_kit.data import TrainingData, load_training_data
@@ -39,7 +38,16 @@ from starter_kit.run_folder import (
     save_run,
 )
 from starter_kit.sampler import draw_epoch
+from starter_kit.terminal import console as terminal_console
+from starter_kit.terminal import progress_bar
 
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TextColumn("images"),
+    TimeRemainingColumn(),
+)
 # What to do about memory beside smaller batches.
 SMALLER = {
     "small_cnn": "a smaller model.width helps too.",
@@ -55,7 +63,7 @@ def train(
     Ctrl-C ends the training early: KeyboardInterrupt goes on to the caller after saying what was kept.
     Raises StarterKitError, with what to change, for a folder in use, a missing GPU or too little memory.
     """
-    console = console or terminal.console
+    console = console or terminal_console
     knobs = config.train
     data = load_training_data(release, config.validation)
     device = choose_device(knobs.device)
@@ -81,7 +89,7 @@ def train(
         for epoch in range(1, knobs.epochs + 1):
             epoch_started = time.perf_counter()
             drawn = data.training[draw_epoch(config.sampler, data.labels[data.training], size, rng)]
-            with progress_bar(console) as progress:
+            with progress_bar(*COLUMNS, on=console) as progress:
                 task = progress.add_task(f"epoch {epoch}/{knobs.epochs}", total=size)
                 training_loss = train_one_epoch(
                     model, data, drawn, loss=loss, vary=vary, optimizer=optimizer, schedule=schedule,
@@ -223,15 +231,3 @@ def epoch_line(entry: EpochMetrics, metrics: RunMetrics, epochs: int) -> str:
         f"  {entry.images_per_second:,.0f} images/s"
         f"  {entry.seconds:.1f} s" + ("  best" if entry is metrics.best else "")
     )
-
-
-def progress_bar(console: Console) -> Progress:
-    """Of images; gone when done."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("images"),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
