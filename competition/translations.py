@@ -1,10 +1,11 @@
-"""The site's catalogues of translations: `python -m competition.translations` checks them, `--update` writes them.
+"""The site's catalogues: `python -m competition.translations` checks them, with `--update` writes them.
 
-Checked: every text of the sources is in the catalogue and nothing else is, each has its translation and none is
-a guess (fuzzy), and the compiled file is this catalogue's. Needs GNU gettext.
+Checked: every text of the sources is in the catalogue and nothing else is, each has its translation and
+none is a guess (fuzzy), and the compiled file is this catalogue's. Needs GNU gettext.
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -31,22 +32,22 @@ def update(package: Path = PACKAGE) -> None:
         _run("msgfmt", "--check", "--output-file", str(po.with_suffix(".mo")), str(po), cwd=package)
 
 
-def problems() -> list[str]:
+def problems(package: Path = PACKAGE) -> list[str]:
     """What is wrong with the catalogues, each with what to do; empty when they are complete and current."""
     found = []
     with TemporaryDirectory() as folder:
-        copy = Path(folder) / PACKAGE.name
-        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("static", "__pycache__", "migrations"))
+        copy = Path(folder) / package.name
+        shutil.copytree(package, copy, ignore=shutil.ignore_patterns("static", "__pycache__", "migrations"))
         update(copy)
         for language in LANGUAGES:
-            committed, collected = catalogue(language), catalogue(language, copy)
+            committed, collected = catalogue(language, package), catalogue(language, copy)
             if _texts(committed) != _texts(collected):
                 found.append(
                     f"{committed.name} ({language}) is not what the sources say: "
                     "run `python -m competition.translations --update` and translate what is new"
                 )
             for kind in ("--untranslated", "--only-fuzzy"):
-                listed = _run("msgattrib", kind, "--no-obsolete", str(collected), cwd=copy)
+                listed = _run("msgattrib", kind, "--no-obsolete", "--no-wrap", str(collected), cwd=copy)
                 texts = [line for line in listed.splitlines() if line.startswith("msgid ")][1:]
                 found += [f"{language}, {kind.strip('-')}: {text.removeprefix('msgid ')}" for text in texts]
             fresh = copy / "fresh.mo"
@@ -66,7 +67,11 @@ def _texts(po: Path) -> list[str]:
 
 
 def _run(*command: str, cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
+    # Collecting needs no settings of a site, and must not depend on whose they are.
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    done = subprocess.run(  # noqa: S603
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(
             f"{' '.join(command)} failed (is GNU gettext installed?)\n{done.stdout}{done.stderr}"

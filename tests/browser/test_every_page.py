@@ -1,4 +1,4 @@
-"""What holds on every page, as Chromium lays it out: no sideways scrolling, names, targets, focus, both themes."""
+"""What holds on every page as Chromium lays it out: width, names, targets, contrast, motion, paper."""
 
 import pytest
 from playwright.sync_api import Page
@@ -16,18 +16,22 @@ OF_A_MEMBER = [
 ]
 PAGES = [*PUBLIC, *(f"{C}{page}" for page in OF_A_COMPETITION), *OF_A_MEMBER]
 
-# Interactive elements that are in sight: no accessible name, or smaller than WCAG 2.2's 24 pixels (links in
+# Interactive elements in sight without an accessible name, or smaller than WCAG 2.2's 24 pixels (links in
 # running text are excepted there).
 FAULTS = """() => {
   const faults = [];
-  for (const element of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")) {
+  const controls = "a[href], button, input:not([type=hidden]), select, textarea, summary";
+  for (const element of document.querySelectorAll(controls)) {
     if (!element.checkVisibility({checkVisibilityCSS: true}) || element.closest(".skip-link")) continue;
-    const name = element.getAttribute("aria-label") || element.textContent.trim() ||
-      [...(element.labels ?? [])].map((label) => label.textContent.trim()).join("");
-    if (!name) faults.push(`no name: ${element.outerHTML.slice(0, 120)}`);
+    const where = element.outerHTML.slice(0, 120);
+    const labels = [...(element.labels ?? [])].map((label) => label.textContent.trim());
+    if (!(element.getAttribute("aria-label") || element.textContent.trim() || labels.join(""))) {
+      faults.push(`no name: ${where}`);
+    }
     const {width, height} = element.getBoundingClientRect();
-    const inText = getComputedStyle(element).display === "inline" || element.matches("[type=checkbox], [type=radio]");
-    if (!inText && width && Math.min(width, height) < 24) faults.push(`small: ${width}×${height} ${element.outerHTML.slice(0, 120)}`);
+    const excepted = getComputedStyle(element).display === "inline"
+      || element.matches("[type=checkbox], [type=radio]");
+    if (!excepted && width && Math.min(width, height) < 24) faults.push(`small: ${width}×${height} ${where}`);
   }
   return faults;
 }"""
@@ -36,20 +40,25 @@ FAULTS = """() => {
 TEXTS = """() => {
   const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
   const hex = (colour) => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
     const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
     return a === 255 ? "#" + [r, g, b].map((c) => c.toString(16).padStart(2, "0")).join("") : null;
   };
   const found = {};
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.trim() || element.closest("svg, .banner, .hero, script, style, [disabled], .skip-link")) continue;
+    const text = walker.currentNode.textContent.trim(), element = walker.currentNode.parentElement;
+    const elsewhere = "svg, .banner, .hero, script, style, [disabled], .skip-link, .chart-canvas";
+    if (!text || element.closest(elsewhere)) continue;
     if (!element.checkVisibility({checkVisibilityCSS: true})) continue;
     let ground = null;
-    for (let behind = element; behind && !ground; behind = behind.parentElement) ground = hex(getComputedStyle(behind).backgroundColor);
-    const text = hex(getComputedStyle(element).color);
-    if (text && ground) found[`${text} ${ground}`] = element.textContent.trim().slice(0, 60);
+    for (let behind = element; behind && !ground; behind = behind.parentElement) {
+      ground = hex(getComputedStyle(behind).backgroundColor);
+    }
+    const ink = hex(getComputedStyle(element).color);
+    if (ink && ground) found[`${ink} ${ground}`] = text.slice(0, 60);
   }
   return found;
 }"""

@@ -1,4 +1,4 @@
-"""What a participant does, from signing up to the leaderboard, by mouse, by keyboard, and without JavaScript."""
+"""What a participant does, up to the leaderboard: by mouse, by keyboard, and without JavaScript."""
 
 import hashlib
 import re
