@@ -4,6 +4,7 @@ This module and nothing else reads `PrivateScore`.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -58,15 +59,15 @@ class _Entry:
 
 
 def public_standings(competition: Competition) -> list[Standing]:
-    """Best first; one query. Submissions received before the close count also when scored after it."""
+    """Best first; two queries. Submissions received before the close count also when scored after it."""
     metric = metric_of(competition)
     rows = _team_scores(competition, metric).filter(Q(nth=1)).values(*_COLUMNS, *_columns_of(""))
-    return _ranked(rows, "", metric)
+    return _ranked(rows, Score, metric)
 
 
 def private_standings(competition: Competition) -> list[Standing]:
     """Each team's best private result among its final submissions: the chosen ones, or else its best public
-    ones; two queries. Refused before the close."""
+    ones; four queries. Refused before the close."""
     _refuse_before_the_close(competition)
     metric = metric_of(competition)
     finals = _team_scores(competition, metric).filter(
@@ -76,7 +77,7 @@ def private_standings(competition: Competition) -> list[Standing]:
     public_ranks = {standing.team_id: standing.rank for standing in public_standings(competition)}
     return [
         replace(standing, public_rank=public_ranks.get(standing.team_id))
-        for standing in _ranked(rows, "private__", metric)
+        for standing in _ranked(rows, PrivateScore, metric)
     ]
 
 
@@ -92,17 +93,18 @@ def private_result(submission: Submission, viewer) -> PrivateScore | None:
 
 def board_version(competition: Competition) -> str:
     """A short text that changes with everything that a board shows: the key of what is rendered from it."""
-    scores = Score.objects.filter(submission__competition=competition).aggregate(
-        newest=Max("pk"), scored=Count("submission", filter=Q(submission__state=State.SCORED), distinct=True)
-    )
+    scores = Score.objects.filter(submission__competition=competition)
+    newest = scores.order_by("-pk").values_list("pk", flat=True).first()
+    scored = competition.submissions.filter(state=State.SCORED).count()
     finals = competition.submissions.filter(is_final=True).order_by("pk").values_list("pk", "team_id")
     teams = Team.objects.filter(competition=competition).order_by("pk").values_list("pk", "name")
-    shown = [scores, competition.metric, competition.max_finals, competition.is_closed]
+    shown = [newest, scored, competition.metric, competition.max_finals, competition.is_closed]
     digest = hashlib.sha256(repr([*shown, list(finals), list(teams)]).encode())
     return digest.hexdigest()[:16]
 
 
 _COLUMNS = (
+    "pk",
     "submission_id",
     "submission__received_at",
     "submission__team_id",
@@ -114,7 +116,7 @@ _COLUMNS = (
 
 def _columns_of(result: str) -> list[str]:
     """The columns of the public result (``""``) or the private one (``"private__"``)."""
-    return [f"{result}{name}" for name in ("value", "recall", "precision", "passed_gate", "result__interval")]
+    return [f"{result}{name}" for name in ("value", "recall", "precision", "passed_gate")]
 
 
 def _team_scores(competition: Competition, metric: MetricConfig) -> QuerySet[Score]:
@@ -129,31 +131,40 @@ def _team_scores(competition: Competition, metric: MetricConfig) -> QuerySet[Sco
     )
 
 
-def _ranked(rows, result: str, metric: MetricConfig) -> list[Standing]:
-    """Standings of the best row of each team."""
+def _ranked(
+    rows: Iterable[dict[str, Any]], model: type[Score] | type[PrivateScore], metric: MetricConfig
+) -> list[Standing]:
+    """Standings of the best row of each team, by the public results or by the private ones."""
+    result = "private__" if model is PrivateScore else ""
     by_time = sorted(rows, key=lambda row: row["submission__received_at"])
     entries = [_Entry(row[f"{result}value"], row[f"{result}recall"] or 0.0, row) for row in by_time]
-    standings: dict[int, Standing] = {}
     best: dict[int, _Entry] = {}
     for ranked in rank(entries, metric):
         best.setdefault(ranked.entry.row["submission__team_id"], ranked.entry)
-    for ranked in rank(best.values(), metric):
-        row = ranked.entry.row
-        interval = row[f"{result}result__interval"]
-        standings[row["submission__team_id"]] = Standing(
-            rank=ranked.rank,
-            team=row["submission__team__name"],
-            team_id=row["submission__team_id"],
-            submission_id=row["submission_id"],
-            value=row[f"{result}value"],
-            recall=ranked.entry.recall,
-            precision=row[f"{result}precision"] or 0.0,
-            passed_gate=row[f"{result}passed_gate"],
-            entries=row["entries"],
-            last_submission_at=row["last_submission_at"],
-            interval=tuple(interval) if interval else None,
-        )
-    return list(standings.values())
+    # Out of the large JSON documents of these few alone: in the query above, all would have to be parsed.
+    shown = model.objects.filter(pk__in=[entry.row["pk"] for entry in best.values()])
+    intervals = dict(shown.values_list("pk", "result__interval"))
+    return [
+        _standing(ranked.rank, ranked.entry, result, intervals.get(ranked.entry.row["pk"]))
+        for ranked in rank(best.values(), metric)
+    ]
+
+
+def _standing(place: int, entry: _Entry, result: str, interval: list[float] | None) -> Standing:
+    row = entry.row
+    return Standing(
+        rank=place,
+        team=row["submission__team__name"],
+        team_id=row["submission__team_id"],
+        submission_id=row["submission_id"],
+        value=entry.score,
+        recall=entry.recall,
+        precision=row[f"{result}precision"] or 0.0,
+        passed_gate=row[f"{result}passed_gate"],
+        entries=row["entries"],
+        last_submission_at=row["last_submission_at"],
+        interval=(interval[0], interval[1]) if interval else None,
+    )
 
 
 def _refuse_before_the_close(competition: Competition) -> None:

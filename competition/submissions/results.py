@@ -26,9 +26,8 @@ def counting_scores(competition: Competition):
 
 def best_first(metric: MetricConfig) -> list[OrderBy]:
     """Passing ones by score, then those below the gate by recall; among equals the earlier one first."""
-    value = F("value")
+    value = F("value")  # empty below the gate
     return [
-        F("passed_gate").desc(),
         value.desc(nulls_last=True) if metric.higher_is_better else value.asc(nulls_last=True),
         F("recall").desc(nulls_last=True),
         F("submission__received_at").asc(),

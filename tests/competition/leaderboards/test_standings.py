@@ -118,6 +118,17 @@ class TestPublicBoard:
         enter(team, 0.3)
         assert lines(public_standings(typhoons)) == [(1, "Team Alice", 0.3)]
 
+    def test_an_interval_is_shown_where_there_is_one(self, typhoons, team, other_team):
+        for score in (enter(team, 0.4).scores.get(), enter(other_team, 0.3).scores.get().private):
+            score.result["interval"] = [0.3, 0.5]
+            score.save()
+        assert [standing.interval for standing in public_standings(typhoons)] == [(0.3, 0.5), None]
+        close(typhoons)
+        assert {s.team: s.interval for s in private_standings(typhoons)} == {
+            "Team Alice": None,
+            "Team Dave": (0.3, 0.5),
+        }
+
     def test_other_competitions_do_not_mix_in(self, typhoons, team):
         elsewhere = Competition.objects.create(
             slug="elsewhere", title="Elsewhere", opens_at=typhoons.opens_at, closes_at=typhoons.closes_at
@@ -132,10 +143,10 @@ class TestPublicBoard:
         enter(team, 0.4, received_at=typhoons.closes_at - timedelta(seconds=1))
         assert lines(public_standings(typhoons)) == [(1, "Team Alice", 0.4)]
 
-    def test_one_query_whatever_the_number_of_teams(self, typhoons, django_assert_num_queries):
+    def test_two_queries_whatever_the_number_of_teams(self, typhoons, django_assert_num_queries):
         for number in range(5):
             enter(take_part(typhoons, person(f"p{number}"), name=f"T{number}"), 0.1 * number)
-        with django_assert_num_queries(1):
+        with django_assert_num_queries(2):
             assert len(public_standings(typhoons)) == 5
 
 

@@ -102,6 +102,15 @@ def test_a_worker_that_lost_its_lease_writes_nothing(alice, team, release):
     assert Score.objects.count() == 1
 
 
+def test_a_lease_that_another_worker_holds_is_not_mine_to_end(alice, team, release):
+    submission = submit(alice, team.competition)
+    slow = claim(submission.pk, owner="worker")
+    due_again(submission)
+    other = claim(submission.pk, owner="worker")
+    assert not slow.release(State.FAILED, error="too late")
+    assert other.held().exists()
+
+
 def test_an_invalid_file_that_no_web_process_has_looked_at_is_refused_by_the_worker(alice, team, release):
     submission = receive_submission(
         user=alice, competition=team.competition, file=SimpleUploadedFile("try.csv", b"hello")
