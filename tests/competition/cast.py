@@ -1,0 +1,151 @@
+"""A competition with everything in it, for tests that look at every page as everybody.
+
+The roles: `anonymous`; `carol`, who has an account and takes no part; `alice` and her team mate `bob`, whose
+submissions are looked at; `dave` of another team; the `organizer`; `other`, who organizes another
+competition; the `staff`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.test import Client
+
+from competition.accounts.models import ApiToken, User
+from competition.accounts.tokens import create_token
+from competition.contests.models import Competition, RulesVersion, Team
+from competition.datasets.registration import register_release
+from competition.submissions.models import PrivateScore, Score, State, Submission
+from tests.competition.conftest import person, take_part
+
+ROLES = ("anonymous", "carol", "alice", "bob", "dave", "organizer", "other", "staff")
+
+# Numbers that no page shows by chance: as they stand in the private results, and what of them must not leave.
+PRIVATE_VALUE = 0.718293746152
+PRIVATE_RECALL = 0.836152947381
+PRIVATE_THRESHOLD = 0.364918275593
+PRIVATE_COUNTS = {"tp": 918273, "fp": 645391, "fn": 736452, "tn": 192837465}
+PUBLIC_VALUE = 0.527384615293
+
+
+@dataclass
+class World:
+    competition: Competition  # open; organized by `organizer`
+    draft: Competition  # not published; organized by `organizer`
+    team: Team  # of alice and bob
+    scored: Submission  # of alice
+    failed: Submission  # of alice
+    queued: Submission  # of alice
+    token: ApiToken  # of alice
+    people: dict[str, User | None]  # by role
+    sessions: dict[str, str] = field(default_factory=dict)  # by role: logging in once is enough
+
+    def client(self, role: str, **options: Any) -> Client:
+        """A browser of that role, new but for being logged in."""
+        client = Client(**options)
+        user = self.people[role]
+        if user is not None:
+            if role not in self.sessions:
+                client.force_login(user)
+                self.sessions[role] = client.cookies[settings.SESSION_COOKIE_NAME].value
+            client.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[role]
+        return client
+
+
+def build_world(competition: Competition, *, folder: str) -> World:
+    """Fill `competition` (the fixture `typhoons`) with people, the release in `folder`, and submissions."""
+    people: dict[str, User | None] = {
+        "anonymous": None,
+        "organizer": competition.organizers.get(),
+        "staff": person("staff", is_staff=True, is_superuser=True),
+        **{name: person(name) for name in ("carol", "alice", "bob", "dave")},
+        "other": person("other", is_organizer=True),
+    }
+    alice, bob, dave, other = (people[name] for name in ("alice", "bob", "dave", "other"))
+    elsewhere = copy_of(competition, slug="elsewhere")
+    elsewhere.organizers.set([other])
+    draft = copy_of(competition, slug="draft", published_at=None)
+    draft.organizers.set([people["organizer"]])
+    for one in (competition, draft):
+        register_release(competition=one, folder=folder, verify=False)
+    team = take_part(competition, alice, bob, name="Team Alice")
+    submissions = [
+        submit(competition, team, alice, state=state) for state in (State.SCORED, State.FAILED, State.QUEUED)
+    ]
+    add_scores(submissions[0])
+    other_team = take_part(competition, dave, name="Team Dave")
+    add_scores(submit(competition, other_team, dave, state=State.SCORED))
+    token, _ = create_token(user=alice, name="laptop")
+    world = World(competition, draft, team, *submissions, token, people)
+    for role in ROLES:
+        world.client(role)
+    return world
+
+
+def copy_of(competition: Competition, **fields: Any) -> Competition:
+    copied = Competition.objects.get(pk=competition.pk)
+    copied.pk = None
+    for name, value in fields.items():
+        setattr(copied, name, value)
+    copied.save()
+    RulesVersion.objects.create(competition=copied, number=1, body="Be fair.")
+    return copied
+
+
+def submit(competition: Competition, team: Team, user: User, *, state: State) -> Submission:
+    submission = Submission(
+        competition=competition,
+        team=team,
+        user=user,
+        release=competition.releases.get(is_current=True),
+        filename="predictions.csv",
+        size=7,
+        sha256="0" * 64,
+        state=state,
+    )
+    submission.file.save("predictions.csv", ContentFile(b"a,b\n1,2"), save=False)
+    submission.save()
+    return submission
+
+
+def add_scores(submission: Submission) -> None:
+    """A public result, and a private one made of the numbers above."""
+    public = result(PUBLIC_VALUE, recall=0.8, threshold=0.5, tp=8, fp=2, fn=2, tn=88)
+    private = result(PRIVATE_VALUE, recall=PRIVATE_RECALL, threshold=PRIVATE_THRESHOLD, **PRIVATE_COUNTS)
+    columns = {"passed_gate": True, "metric": submission.competition.metric, "metric_version": 1}
+    score = Score.objects.create(
+        submission=submission,
+        result=public,
+        value=PUBLIC_VALUE,
+        recall=0.8,
+        precision=PUBLIC_VALUE,
+        engine="1",
+        device="cpu",
+        **columns,
+    )
+    PrivateScore.objects.create(
+        score=score,
+        result=private,
+        value=PRIVATE_VALUE,
+        passed_gate=True,
+        recall=PRIVATE_RECALL,
+        precision=PRIVATE_VALUE,
+    )
+
+
+def result(value: float, *, recall: float, threshold: float, **counts: int) -> dict[str, Any]:
+    """As `scoring.Result.to_dict` writes it."""
+    curve = {"precision": [value], "recall": [recall], "threshold": [threshold]}
+    return {
+        "score": value,
+        "passed_gate": True,
+        "precision": value,
+        "recall": recall,
+        "threshold": threshold,
+        **counts,
+        "curve": curve,
+        "interval": None,
+        "probability_below_gate": None,
+        "slices": None,
+    }
