@@ -93,8 +93,8 @@ def private_result(submission: Submission, viewer) -> PrivateScore | None:
 
 def board_version(competition: Competition) -> str:
     """A short text that changes with everything that a board shows: the key of what is rendered from it."""
-    scores = Score.objects.filter(submission__competition=competition)
-    newest = scores.order_by("-pk").values_list("pk", flat=True).first()
+    # Of all competitions: found at once, where the newest of this one means a look at all of its scores.
+    newest = Score.objects.order_by("-pk").values_list("pk", flat=True).first()
     scored = competition.submissions.filter(state=State.SCORED).count()
     finals = competition.submissions.filter(is_final=True).order_by("pk").values_list("pk", "team_id")
     teams = Team.objects.filter(competition=competition).order_by("pk").values_list("pk", "name")
