@@ -1,5 +1,6 @@
 """REST API, version 1: `/api/v1/`, with its documentation at `/api/v1/docs`."""
 
+from http import HTTPStatus
 from typing import Any
 
 from ninja import NinjaAPI, Swagger
@@ -36,11 +37,19 @@ class TamagoAPI(NinjaAPI):
                     parameter.pop("examples", None)
                 for status, response in operation["responses"].items():
                     if status >= 400:
-                        response["content"] = {CONTENT_TYPE: response["content"]["application/json"]}
+                        body = response["content"]["application/json"] | {"example": _example(status)}
+                        response["content"] = {CONTENT_TYPE: body}
         return schema
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
+
+
+def _example(status: int) -> dict[str, Any]:
+    phrase = HTTPStatus(status).phrase
+    code = phrase.lower().replace(" ", "_")
+    said = "What is the matter, and what to do about it"
+    return {"type": f"urn:tamago:{code}", "title": phrase, "status": status, "detail": said, "code": code}
 
 
 api = TamagoAPI(

@@ -75,7 +75,8 @@ def _olr_chart(release: Release, recall: float) -> Chart:
             line_width=2,
             legend_label=label,
         )
-    figure.legend.location = "top_left"
+    figure.legend.orientation = "horizontal"
+    figure.add_layout(figure.legend[0], "above")  # inside, it would hide the curves on a phone
     return Chart("chart-olr", _("Mean OLR by class"), text, json_item(figure, ID("chart-olr")))
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 import cloud_images
-from cloud_images.manifest import MANIFEST_NAME, Manifest
+from cloud_images.manifest import MANIFEST_NAME
 from cloud_images.release import describe_file
 from cloud_images.verify import verify_release
 from competition.contests.models import Competition
@@ -101,7 +101,7 @@ def register_release(*, competition: Competition, folder: str, verify: bool = Tr
             competition.releases.update(is_current=False)
             release = Release(competition=competition)
         release.folder, release.name, release.version = folder, manifest.name, manifest.version
-        release.manifest, release.overview = _public_part(manifest), overview
+        release.manifest, release.overview = {**manifest.model_dump(mode="json"), "files": files}, overview
         release.save()
         # Files younger than this are looked at anew before they are sent.
         Release.objects.filter(pk=release.pk).update(registered_at=timezone.now())
@@ -165,9 +165,3 @@ def _same_data(current: Release, files: list[dict]) -> bool:
     """Whether it is the registered one: a manifest names the checksum of every file, and the solution's."""
     manifest = next(file["sha256"] for file in files if file["path"] == MANIFEST_NAME)
     return current.files.filter(path=MANIFEST_NAME, sha256=manifest).exists()
-
-
-def _public_part(manifest: Manifest) -> dict:
-    about = manifest.model_dump(mode="json")
-    about["files"] = [file for file in about["files"] if file["served"] and SERVED.fullmatch(file["path"])]
-    return about

@@ -16,7 +16,7 @@
         minor_tick_line_color: null,
       });
     }
-    for (const part of figure.center) {
+    for (const part of [...figure.center, ...figure.above]) {
       if (part.type === "Grid") part.setv({ grid_line_color: text, grid_line_alpha: 0.15 });
       if (part.type === "Legend") part.setv({ label_text_color: text, background_fill_color: null, border_line_color: null });
     }

@@ -22,10 +22,7 @@ def people(typhoons, team, other_team, data, staff) -> list[Program]:
     result = {"score": VALUE, "passed_gate": True, "precision": PRECISION, "recall": RECALL, "tp": COUNT}
     columns = {"value": VALUE, "recall": RECALL, "precision": PRECISION, "passed_gate": True}
     assert PrivateScore.objects.update(result=result, **columns) == 2
-    return [
-        Program(),
-        *(Program(user) for user in (*team.members, *other_team.members, *typhoons.organizers.all(), staff)),
-    ]
+    return [Program(), *(Program(user) for user in (team.members[0], other_team.members[0], staff))]
 
 
 def answers(program: Program) -> dict[str, bytes]:
