@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import C, predictions, screenshot, sign_in
+from tests.services import wait_until
 from tests.site_process import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -88,8 +89,8 @@ def test_from_signing_up_to_the_leaderboard(open_browser, site, release, tmp_pat
     network.send("Network.emulateNetworkConditions", SLOWLY)
     page.get_by_role("main").get_by_role("button", name="Submit").click()
     expect(page.locator("[data-progress-text]")).to_have_text("Sending…")
-    page.wait_for_function(
-        "(bar => bar && bar.value > 0 && bar.value < 100)(document.querySelector('[data-progress] progress'))"
+    wait_until(
+        lambda: 0 < page.locator("[data-progress] progress").evaluate("bar => bar.value") < 100, what="bytes"
     )
     screenshot(page, "uploading")
     page.wait_for_url(SUBMISSION)
@@ -146,6 +147,8 @@ def test_a_refusal_comes_back_to_the_form(open_browser, member):
 def test_a_submission_needs_no_mouse(open_browser, release, member, tmp_path):
     file = predictions(tmp_path, release, name="keyboard.csv")
     page = sign_in(open_browser(), member)
+    # Listening from the start: Chromium must not be told to hand over its file dialog and be asked for it at once.
+    page.on("filechooser", lambda chooser: chooser.set_files(file))
     page.goto(C)
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to the content")).to_be_focused()
@@ -154,9 +157,7 @@ def test_a_submission_needs_no_mouse(open_browser, release, member, tmp_path):
     page.wait_for_url(re.compile("submit/$"))
 
     focus_on(page, "", inside="input[type=file]")
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(file)
+    page.keyboard.press("Enter")
     expect(page.locator("[data-chosen]")).to_contain_text("keyboard.csv")
     page.keyboard.press("Tab")
     page.keyboard.type("by keyboard")
@@ -190,6 +191,7 @@ def focus_on(page: Page, text: str, inside: str = "a, button") -> None:
 def test_it_all_works_without_javascript(open_browser, site, release, tmp_path):
     page = sign_up(open_browser(java_script_enabled=False), site, "kiko")
     join(page)
+    page.goto(f"{C}timeline/")
     expect(page.locator("time[data-local]").first).to_contain_text("UTC")
     page.goto(f"{C}submit/")
     page.locator("input[type=file]").set_input_files(predictions(tmp_path, release, name="plain.csv"))
@@ -208,7 +210,7 @@ def test_a_token_is_copied_once(open_browser, member):
     page.goto("/settings/tokens/")
     page.get_by_label("Name").fill("notebook")
     page.get_by_role("button", name="Make a token").click()
-    secret = page.get_by_label("Token").input_value()
+    secret = page.get_by_role("textbox", name="Token", exact=True).input_value()
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == secret
