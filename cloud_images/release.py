@@ -195,7 +195,7 @@ def write_release(
     test_table = test_table.with_columns(split=pl.Series(np.where(public, "public", "private")))
 
     progress = on_progress or _ignore_progress
-    with folder_when_complete(directory, room=_bytes_needed(len(train_table), len(test_table))) as draft:
+    with folder_when_complete(directory, room=release_bytes(len(train_table), len(test_table))) as draft:
         train_table = _write_images(draft / "train", train, train_table, shuffle_train, progress)
         test_table = _write_images(draft / "test", test, test_table, shuffle_test, progress)
         write_csv(train_table.select(TRAIN_COLUMNS), draft / "train.csv")
@@ -263,6 +263,16 @@ def refuse_occupied(directory: Path) -> None:
         raise ReleaseError(f"{directory} exists and {kind}. Name a new folder, or remove it first.")
 
 
+def refuse_full_disk(directory: Path, *, room: int) -> None:
+    """Raise ReleaseError where the disk that would hold the folder has less than `room` bytes free."""
+    existing = next(parent for parent in directory.absolute().parents if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if free < room:
+        raise ReleaseError(
+            f"No space: {directory} needs {room / 1e9:.2f} GB and the disk has {free / 1e9:.2f} GB free."
+        )
+
+
 class folder_when_complete:  # noqa: N801 - reads as the verb of a with statement
     """Fill a hidden sibling folder and give it its name at the end; remove it where that fails.
 
@@ -276,18 +286,15 @@ class folder_when_complete:  # noqa: N801 - reads as the verb of a with statemen
     def __enter__(self) -> Path:
         parent = self._directory.absolute().parent
         try:
+            refuse_full_disk(self._directory, room=self._room)
             parent.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(parent).free
-            if free < self._room:
-                raise ReleaseError(
-                    f"No space: {self._directory} needs {self._room / 1e9:.2f} GB "
-                    f"and the disk has {free / 1e9:.2f} GB free."
-                )
             self._draft = Path(
                 tempfile.mkdtemp(prefix=f".{self._directory.name}.", suffix=".partial", dir=parent)
             )
         except OSError as error:
-            raise ReleaseError(f"{self._directory} cannot be made: {error.strerror}.") from error
+            raise ReleaseError(
+                f"{self._directory} cannot be made: {error.filename or parent}: {error.strerror}."
+            ) from error
         return self._draft
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
@@ -314,7 +321,8 @@ def _secret_rng(seed: int, stream: int, table: pl.DataFrame) -> np.random.Genera
     return np.random.default_rng([seed, stream, *np.frombuffer(digest.digest(), np.uint32)])
 
 
-def _bytes_needed(train: int, test: int) -> int:
+def release_bytes(train: int, test: int) -> int:
+    """The room that a release of so many images takes on disk, generously."""
     return bytes_on_disk(train) + bytes_on_disk(test) + (train + test) * TABLE_BYTES_PER_ROW
 
 

@@ -12,7 +12,16 @@ import numpy as np
 import polars as pl
 
 from cloud_images.errors import ReleaseError
-from cloud_images.release import About, ImageSet, Progress, Release, refuse_occupied, write_release
+from cloud_images.release import (
+    About,
+    ImageSet,
+    Progress,
+    Release,
+    refuse_full_disk,
+    refuse_occupied,
+    release_bytes,
+    write_release,
+)
 from cloud_images.synthetic.appearance import Appearance, others, storms
 from cloud_images.synthetic.climate import (
     Fixes,
@@ -83,6 +92,7 @@ def synthesize(
     if workers < 1:
         raise ReleaseError(f"{workers} workers can do no work; ask for 1 or more.")
     refuse_occupied(directory)
+    refuse_full_disk(directory, room=release_bytes(train, test))
     train_years, test_years = (_years(images) for images in (train, test))
     sides = {
         _TRAIN: draw_fixes(
