@@ -171,6 +171,9 @@ SCORING_DEVICE = ENVIRONMENT.scoring_device
 MEDIA_ROOT = DATA_DIR / "media"  # submissions: private, never mapped to a URL
 MAX_UPLOAD_BYTES = ENVIRONMENT.max_upload_bytes
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024**2
+# On the same disk as MEDIA_ROOT, so that storing an upload is a rename.
+FILE_UPLOAD_TEMP_DIR = DATA_DIR / "incoming"
+FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 FILE_UPLOAD_PERMISSIONS = 0o640
 ACCEL_REDIRECT = ENVIRONMENT.accel_redirect
 
@@ -315,7 +318,10 @@ LOGGING = {
                 *([structlog.processors.format_exc_info] if ENVIRONMENT.log_format == "json" else []),
                 structlog.processors.JSONRenderer()
                 if ENVIRONMENT.log_format == "json"
-                else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+                # Plain: rich tracebacks print local variables, and those may be somebody's.
+                else structlog.dev.ConsoleRenderer(
+                    colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+                ),
             ],
             "foreign_pre_chain": _shared_processors,
         }
