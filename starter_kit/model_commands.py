@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,10 @@ from rich.table import Table
 
 from starter_kit.errors import StarterKitError
 from starter_kit.terminal import console, errors, print_problems, progress_bar, show
+
+# Threads of torch that wait for each other must not spin: on a busy machine that costs several times the time.
+# OpenMP reads this when torch is loaded, below.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 DataOption = Annotated[
     Path, typer.Option("--data", metavar="DIR", help="The competition's files, as `download` leaves them.")
