@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from competition.accounts.forms import ProfileForm, TokenForm
 from competition.accounts.models import User
+from competition.accounts.requests import SignedInRequest
 from competition.accounts.tokens import create_token, revoke_token
 from competition.refusal import Refusal
 
@@ -29,7 +30,7 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: SignedInRequest) -> HttpResponse:
     # A row of its own: what was typed must not show in the header before it is accepted.
     user = User.objects.get(pk=request.user.pk)
     form = ProfileForm(request.POST if request.method == "POST" else None, instance=user)
@@ -48,7 +49,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def tokens(request: HttpRequest) -> HttpResponse:
+def tokens(request: SignedInRequest) -> HttpResponse:
     """The list, and a new token: its secret is in the answer to the form and nowhere else, ever."""
     form = TokenForm(request.POST if request.method == "POST" else None)
     token, secret, status = None, "", 200
@@ -81,7 +82,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def revoke(request: HttpRequest, pk: int) -> HttpResponse:
+def revoke(request: SignedInRequest, pk: int) -> HttpResponse:
     token = get_object_or_404(request.user.api_tokens, pk=pk)
     revoke_token(user=request.user, token=token)
     messages.success(

@@ -11,6 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from competition.accounts.requests import SignedInRequest
 from competition.contests.forms import AcceptRulesForm, TeamNameForm
 from competition.contests.joining import current_rules, join_competition, participation_of
 from competition.contests.models import Competition, Participation, Team
@@ -24,7 +25,7 @@ THEME_SECONDS = 365 * 24 * 3600
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    competitions = Competition.objects.visible_to(request.user).annotate(
+    visible = Competition.objects.visible_to(request.user).annotate(
         participants=Count("participations", distinct=True)
     )
     order = [
@@ -33,7 +34,7 @@ def home(request: HttpRequest) -> HttpResponse:
         Competition.State.DRAFT,
         Competition.State.CLOSED,
     ]
-    competitions = sorted(competitions, key=lambda one: order.index(one.state))
+    competitions = sorted(visible, key=lambda one: order.index(one.state))
     return render(request, "contests/home.html", {"competitions": competitions})
 
 
@@ -87,7 +88,7 @@ def rules(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def join(request: HttpRequest, slug: str) -> HttpResponse:
+def join(request: SignedInRequest, slug: str) -> HttpResponse:
     competition = visible_competition(request, slug)
     participation = participation_of(request.user, competition)
     rules_now = current_rules(competition)
@@ -116,7 +117,7 @@ def join(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def team(request: HttpRequest, slug: str) -> HttpResponse:
+def team(request: SignedInRequest, slug: str) -> HttpResponse:
     participation = own_participation(request, slug)
     team = participation.team
     form = TeamNameForm(request.POST if request.method == "POST" else None, initial={"name": team.name})
@@ -150,7 +151,7 @@ def team(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def new_invitation(request: HttpRequest, slug: str) -> HttpResponse:
+def new_invitation(request: SignedInRequest, slug: str) -> HttpResponse:
     participation = own_participation(request, slug)
     renew_invitation(user=request.user, team=participation.team)
     messages.success(request, _("Here is the new invitation link; the old one no longer works."))
@@ -159,7 +160,7 @@ def new_invitation(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def leave(request: HttpRequest, slug: str) -> HttpResponse:
+def leave(request: SignedInRequest, slug: str) -> HttpResponse:
     participation = own_participation(request, slug)
     try:
         leave_team(user=request.user, team=participation.team)
@@ -172,7 +173,7 @@ def leave(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def invitation(request: HttpRequest, code: str) -> HttpResponse:
+def invitation(request: SignedInRequest, code: str) -> HttpResponse:
     team = Team.objects.select_related("competition").filter(invitation_code=code).first()
     if team is None:
         raise Refusal(_("This invitation is not valid (any more)."), code="no_such_invitation", status=404)
@@ -194,7 +195,7 @@ def invitation(request: HttpRequest, code: str) -> HttpResponse:
     )
 
 
-def own_participation(request: HttpRequest, slug: str) -> Participation:
+def own_participation(request: SignedInRequest, slug: str) -> Participation:
     """How the visitor takes part; 404 for who does not: a team's page is its members' alone."""
     competition = visible_competition(request, slug)
     participation = participation_of(request.user, competition)

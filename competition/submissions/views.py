@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from competition.accounts.requests import SignedInRequest
 from competition.contests.joining import participation_of
 from competition.contests.models import Competition, Participation
 from competition.contests.pages import render_page, visible_competition
@@ -38,7 +39,7 @@ class Step:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def submit(request: HttpRequest, slug: str) -> HttpResponse:
+def submit(request: SignedInRequest, slug: str) -> HttpResponse:
     """The form, and what it sends. A script that shows progress asks for JSON: the address to go to."""
     competition = visible_competition(request, slug)
     participation = participation_of(request.user, competition)
@@ -91,7 +92,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def mine(request: HttpRequest, slug: str) -> HttpResponse:
+def mine(request: SignedInRequest, slug: str) -> HttpResponse:
     """All submissions of the visitor's team, newest first."""
     competition = visible_competition(request, slug)
     participation = participation_of(request.user, competition)
@@ -118,7 +119,7 @@ def mine(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def detail(request: HttpRequest, pk: str) -> HttpResponse:
+def detail(request: SignedInRequest, pk: str) -> HttpResponse:
     submission = visible_submission(request, pk)
     competition = submission.competition
     participation = participation_of(request.user, competition)
@@ -134,7 +135,7 @@ def detail(request: HttpRequest, pk: str) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def state(request: HttpRequest, pk: str) -> HttpResponse:
+def state(request: SignedInRequest, pk: str) -> HttpResponse:
     """The live part of the detail page; 204 while nothing has changed since the state `?seen=`."""
     submission = visible_submission(request, pk)
     if request.GET.get("seen") == submission.state:
@@ -145,7 +146,7 @@ def state(request: HttpRequest, pk: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def cancel(request: HttpRequest, pk: str) -> HttpResponse:
+def cancel(request: SignedInRequest, pk: str) -> HttpResponse:
     submission = visible_submission(request, pk)
     try:
         cancel_submission(user=request.user, submission=submission)
@@ -158,7 +159,7 @@ def cancel(request: HttpRequest, pk: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def final(request: HttpRequest, pk: str) -> HttpResponse:
+def final(request: SignedInRequest, pk: str) -> HttpResponse:
     submission = visible_submission(request, pk)
     chosen = request.POST.get("final") == "true"
     try:
@@ -176,7 +177,7 @@ def final(request: HttpRequest, pk: str) -> HttpResponse:
     return redirect(back if safe else submission)
 
 
-def visible_submission(request: HttpRequest, pk: str) -> Submission:
+def visible_submission(request: SignedInRequest, pk: str) -> Submission:
     """The submission, for its team, the organizers and staff; 404 for everybody else."""
     return get_object_or_404(
         Submission.objects.visible_to(request.user).select_related("competition", "team", "user"), pk=pk

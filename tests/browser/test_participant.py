@@ -147,7 +147,7 @@ def test_a_refusal_comes_back_to_the_form(open_browser, member):
 def test_a_submission_needs_no_mouse(open_browser, release, member, tmp_path):
     file = predictions(tmp_path, release, name="keyboard.csv")
     page = sign_in(open_browser(), member)
-    # Listening from the start: Chromium must not be told to hand over its file dialog and be asked for it at once.
+    # Listening from the start: Chromium needs a moment before it hands over its file dialog.
     page.on("filechooser", lambda chooser: chooser.set_files(file))
     page.goto(C)
     page.keyboard.press("Tab")

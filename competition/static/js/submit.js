@@ -87,6 +87,8 @@
       let answer = {};
       try { answer = JSON.parse(request.responseText); } catch { /* a page of a proxy, say */ }
       if (status === 201 && answer.location) return location.assign(answer.location);
+      // Sent elsewhere, to sign in again, say.
+      if (new URL(request.responseURL).pathname !== location.pathname) return location.assign(request.responseURL);
       idle();
       refuse(answer.detail || (status === 413 ? words.tooLarge : words.lost));
     });
