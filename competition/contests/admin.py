@@ -72,6 +72,11 @@ class CompetitionAdmin(admin.ModelAdmin):
         may = super().has_delete_permission(request, obj)
         return may and (obj is None or obj.published_at is None)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
+        # A draft goes with its rules and its registered data, which nobody may delete alone.
+        to_delete, counts, _missing_permissions, protected = super().get_deleted_objects(objs, request)
+        return to_delete, counts, set(), protected
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)  # it would ask about all at once, published ones too

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from competition.accounts.models import User
 from competition.leaderboards.standings import Standing
+from competition.leaderboards.views import harmless_in_a_spreadsheet
 
 COLUMNS = (
     "rank",
@@ -30,8 +31,8 @@ def standings_rows(standings: Iterable[Standing]) -> Iterator[tuple[object, ...]
     for row in standings:
         yield (
             row.rank,
-            _as_text(str(row.team)),
-            _as_text(" ".join(people.get(row.team_id, []))),
+            harmless_in_a_spreadsheet(str(row.team)),
+            harmless_in_a_spreadsheet(" ".join(people.get(row.team_id, []))),
             row.value,
             row.passed_gate,
             row.recall,
@@ -40,8 +41,3 @@ def standings_rows(standings: Iterable[Standing]) -> Iterator[tuple[object, ...]
             row.submission_id,
             row.last_submission_at.isoformat() if row.last_submission_at else "",
         )
-
-
-def _as_text(cell: str) -> str:
-    """A team may be named `=HYPERLINK(…)`: a spreadsheet must show that and not run it."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -1,4 +1,4 @@
-"""Before the close no answer holds a private score or what the solution knows; after it, scores are where meant.
+"""Before the close no answer holds a private score or what the solution knows; then scores are where meant.
 
 Every page that links reach, every URL of the access table, and the API are read as each role, headers
 included. The private results are numbers that nothing shows by chance.
