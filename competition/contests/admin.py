@@ -84,7 +84,7 @@ class CompetitionAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("state"))
     def state(self, competition: Competition) -> str:
-        return competition.state.label
+        return str(competition.state.label)
 
     @admin.display(description=_("console"))
     def console(self, competition: Competition) -> str:

@@ -39,7 +39,7 @@ class Workshop:
 
             self.folder.mkdir(parents=True, exist_ok=True)
             run = self.folder / "baseline"
-            config = load_config("baseline", [f"train.epochs={self.epochs}", "train.images_per_epoch=8192"])
+            config = load_config("baseline", [f"train.epochs={self.epochs}"])
             train(self.release, config, run, overwrite=True, console=self.console)
             write_submission(
                 predictions,

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
@@ -37,14 +38,14 @@ class TimelineForm(forms.Form):
         help_text=_("In UTC. The private standings are out from this moment on, and it cannot open again."),
     )
 
-    def __init__(self, *args: Any, competition: Competition | None = None, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, competition: Competition | None = None) -> None:
         tomorrow = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         initial = (
             {"opens_at": competition.opens_at, "closes_at": competition.closes_at}
             if competition
             else {"opens_at": tomorrow, "closes_at": tomorrow + timedelta(weeks=8)}
         )
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial=initial)
         if competition and competition.published_at and competition.opens_at <= timezone.now():
             self.fields["opens_at"].disabled = True
             self.fields["opens_at"].help_text = _("In UTC. It has happened and stays.")
@@ -81,7 +82,7 @@ class LimitsForm(forms.ModelForm):
         size.initial = min(self.instance.max_upload_bytes // MIB, allowed)
         size.max_value = allowed  # type: ignore[attr-defined]
         size.widget.attrs["max"] = allowed
-        size.validators.append(forms.fields.validators.MaxValueValidator(allowed))
+        size.validators.append(MaxValueValidator(allowed))
 
     def limits(self) -> dict[str, int]:
         return {
@@ -137,8 +138,8 @@ class ReleaseForm(forms.Form):
         label=_("Release folder"), error_messages={"required": _("Choose the data of the competition.")}
     )
 
-    def __init__(self, *args: Any, current: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, initial={"folder": current}, **kwargs)
+    def __init__(self, data: Any = None, *, current: str = "") -> None:
+        super().__init__(data, initial={"folder": current})
         self.available = available_folders()
         self.unreadable = unreadable_folders()
         self.fields["folder"].choices = [(release.folder, release.title) for release in self.available]  # type: ignore[attr-defined]
@@ -156,13 +157,13 @@ class RulesForm(forms.Form):
         label=_("Rules (Japanese)"), widget=forms.Textarea(attrs={"rows": 12}), required=False
     )
 
-    def __init__(self, *args: Any, rules: RulesVersion | None = None, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, rules: RulesVersion | None = None) -> None:
         initial = (
             {"body": rules.body, "body_ja": rules.body_ja}
             if rules
             else {"body": STARTING_TEXTS["rules"], "body_ja": STARTING_TEXTS["rules_ja"]}
         )
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial=initial)
 
     # A textarea sends CRLF: unchanged rules must compare equal to the stored ones.
     def clean_body(self) -> str:
@@ -207,10 +208,10 @@ class MetricForm(forms.Form):
 
     NAMED = ("metric", "prediction", "recall_floor", "threshold", "digits")
 
-    def __init__(self, *args: Any, metric: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, metric: dict[str, Any] | None = None) -> None:
         metric = dict(metric or Competition._meta.get_field("metric").get_default())
         initial = {name: metric.pop(name) for name in self.NAMED if name in metric}
-        super().__init__(*args, initial={**initial, "more": metric}, **kwargs)
+        super().__init__(data, initial={**initial, "more": metric})
         self.fields["metric"].choices = [(name, name) for name in METRICS]  # type: ignore[attr-defined]
 
     def clean_more(self) -> dict[str, Any]:
@@ -237,6 +238,9 @@ class MetricForm(forms.Form):
                 message = capfirst(problem["msg"].removeprefix("Value error, "))
                 if where and where[0] in self.NAMED:
                     self.add_error(where[0], message)
+                elif problem["type"] == "extra_forbidden":
+                    unknown = _("The metric has no field “%(name)s”.") % {"name": ".".join(where)}
+                    self.add_error("more", unknown)
                 elif where:
                     self.add_error("more", f"{'.'.join(where)}: {message}")
                 else:

@@ -83,12 +83,14 @@ def to(name: str, competition: Competition) -> HttpResponseRedirect:
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
+    assert isinstance(request.user, User)
     competitions = overview.competitions_of(request.user)
     return render(request, "organizing/home.html", {"competitions": competitions})
 
 
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
+    assert isinstance(request.user, User)
     if not request.user.may_create_competitions:
         return render(request, "organizing/may_not_create.html", status=403)
     data = request.POST if request.method == "POST" else None

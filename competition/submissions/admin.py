@@ -28,7 +28,7 @@ class ScoreInline(admin.TabularInline):
 class SubmissionAdmin(ReadOnlyAdmin):
     """Failed ones are retried in the organizer's console; the file itself is not offered here."""
 
-    list_display = ("id", "competition", "team", "user", "state", "received_at", "is_final", "attempts")
+    list_display = ("received_at", "team", "user", "competition", "state", "is_final", "attempts")
     list_filter = ("state", "competition", "is_final")
     search_fields = ("id", "team__name", "user__username", "filename", "sha256")
     date_hierarchy = "received_at"

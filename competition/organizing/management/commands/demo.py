@@ -70,6 +70,8 @@ def commands(port: int) -> dict[str, list[str]]:
     celery = [str(here / "celery"), "--quiet", "--app", "competition"]
     return {
         "site": [
+            # A line for each request would drown the e-mails that people look for here.
+            *("env", f"LOG_LEVEL={os.environ.get('LOG_LEVEL', 'WARNING')}"),
             *(str(here / "granian"), "--interface", "wsgi", "--host", HOST, "--port", str(port)),
             # Slow downloads and uploads hold a thread each.
             *("--workers", "1", "--blocking-threads", "8", "--no-access-log", "--log-level", "error"),
