@@ -40,7 +40,7 @@ def evaluate_runs(
         if run.config.validation != split:
             raise StarterKitError(
                 f"{runs[0].directory} and {run.directory} held back different storms (their [validation] "
-                "differs), so no image is new to both. Evaluate them one by one."
+                "differs), so no image is new to both. Evaluate one by one; give predict a --threshold."
             )
     data = load_training_data(release, split)
     scores = predict_ensemble(

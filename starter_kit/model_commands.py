@@ -17,8 +17,8 @@ from rich.table import Table
 from starter_kit.errors import StarterKitError
 from starter_kit.terminal import console, errors, print_problems, progress_bar, show
 
-# Threads of torch that wait for each other must not spin: on a busy machine that costs several times the time.
-# OpenMP reads this when torch is loaded, below.
+# Torch's threads must not spin while they wait for each other: on a busy machine that costs several times the
+# time. OpenMP reads this when torch is loaded, inside the commands.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 DataOption = Annotated[

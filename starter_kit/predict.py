@@ -56,7 +56,7 @@ def predict_logits(
             device
         )  # (B, 64, 64) uint8
         views = eight_views(batch) if tta else [batch]
-        mean = torch.stack([model(view).double().cpu() for view in views]).mean(dim=0)  # (B,)
+        mean = torch.stack([model(view).cpu().double() for view in views]).mean(dim=0)  # (B,)
         logits[start : start + len(batch)] = mean.numpy()
         if on_progress:
             on_progress(len(batch))

@@ -110,7 +110,7 @@ def train(
                 )
             )
             best = max(history, key=lambda entry: entry.precision)
-            metrics = RunMetrics(
+            current = RunMetrics(
                 release=release.manifest.name,
                 release_version=release.manifest.version,
                 recall_floor=config.metric.recall_floor,
@@ -122,7 +122,8 @@ def train(
             )
             if best is history[-1]:
                 save_run(out, model, config)
-            save_metrics(out, metrics)
+            save_metrics(out, current)
+            metrics = current
             console.print(epoch_line(history[-1], metrics, knobs.epochs))
     except KeyboardInterrupt:
         kept = f"kept in {out}: {describe(metrics)}" if metrics else "nothing is kept, no epoch was complete"
