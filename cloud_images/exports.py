@@ -91,6 +91,10 @@ def restore_release(folder: str | Path, out: str | Path, *, on_progress: Progres
     """
     folder, out = Path(folder), Path(out)
     refuse_occupied(out)
+    if not (folder / MANIFEST_NAME).is_file():
+        raise ReleaseError(
+            f"{folder} is no export: it has no {MANIFEST_NAME}. Files from elsewhere need a table (--table)."
+        )
     exported = open_release(folder)
     counts = {"train": exported.manifest.counts.train.images, "test": exported.manifest.counts.test.images}
     with folder_when_complete(out, room=sum(map(bytes_on_disk, counts.values()))) as draft:

@@ -80,7 +80,7 @@ def test_refusals_are_one_line_and_status_2(folder, tmp_path):
     assert "is no release" in refused("preview", tmp_path / "none", "--out", tmp_path / "x.png")
     assert "cannot be written" in refused("preview", folder, "--out", tmp_path / "none" / "x.png")
     assert "is no release" in refused("export", tmp_path, "--out", tmp_path / "x")
-    assert "is no release" in refused("import", tmp_path, "--out", tmp_path / "x")
+    assert "is no export" in refused("import", tmp_path, "--out", tmp_path / "x")
     (tmp_path / "file").write_text("")
     inside_a_file = tmp_path / "file" / "r"
     assert f"{tmp_path / 'file'}: File exists" in refused(
