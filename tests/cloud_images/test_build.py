@@ -14,12 +14,13 @@ from cloud_images.build import Build, build_release
 from cloud_images.choices import Choices
 from cloud_images.tracks import distance_km
 from cloud_images.verify import verify_release
-from tests.cloud_images.skies import hours, sky
+from tests.cloud_images.skies import cloud, hours, sky
 
 START = datetime(2001, 7, 1, tzinfo=UTC)
 DAYS = 60
 BORDER = datetime(2001, 7, 31, tzinfo=UTC)
 LATITUDE, LONGITUDE = np.arange(-20, 50, 0.5), np.arange(110, 230, 0.5)  # across the date line
+PACKED = {"dtype": "int16", "scale_factor": 0.01, "add_offset": 200.0, "_FillValue": -32768}
 DECOYS = [(12.0, 205.0), (25.0, 207.0), (5.0, 205.5)]
 
 
@@ -207,7 +208,7 @@ def to_celsius(dataset: xr.Dataset) -> xr.Dataset:
         (to_west, {}),
         (lambda dataset: to_west(dataset).sortby("lon"), {}),
         (lambda dataset: dataset.isel(lon=slice(None, None, -1)), {}),
-        (lambda dataset: dataset, {"olr": {"dtype": "int16", "scale_factor": 0.01, "add_offset": 200.0}}),
+        (lambda dataset: dataset, {"olr": PACKED}),
         (to_kelvin, {}),
         (to_celsius, {}),
         (lambda dataset: dataset.rename(olr="rlut", lat="latitude", lon="longitude", time="valid_time"), {}),
@@ -296,6 +297,36 @@ def test_storms_that_never_grew_up_are_left_out_and_avoided(tmp_path):
         assert "weak" not in table["storm_id"].to_list()
         near = table.filter((pl.col("label") == 0) & (pl.col("longitude") > 0))
         assert len(near) == 0  # all decoys are east of the date line
+
+
+def test_a_cloud_that_becomes_a_cyclone_within_a_day_is_no_negative(tmp_path):
+    def foreshadow(dataset: xr.Dataset) -> xr.Dataset:
+        spot = cloud(LATITUDE, LONGITUDE, (11.0, 159.0))
+        dataset["olr"][10] -= 150 * spot.astype("float32")  # the 11th of July; c1 begins a day later
+        return dataset
+
+    built = rebuilt(tmp_path, CYCLONES, foreshadow)
+    in_the_west = (pl.col("label") == 0) & (pl.col("longitude") > 0)
+    assert len(sides(built)[0][0].filter(in_the_west)) == 0
+    built.release.directory.rename(tmp_path / "with a day's distance")
+    built = rebuilt(tmp_path, CYCLONES, foreshadow, choices=Choices(negative_hours=23))
+    assert sides(built)[0][0].filter(in_the_west)["time"].to_list() == [START + timedelta(days=10)]
+
+
+def test_windows_that_overlap_show_each_cloud_once(tmp_path, dataset, built):
+    dataset.sel(lon=slice(110, 226)).to_netcdf(tmp_path / "west.nc")
+    dataset.sel(lon=slice(126, 230)).to_netcdf(tmp_path / "east.nc")
+    fields = [tmp_path / "west.nc", tmp_path / "east.nc"]
+    windows = build_release(fields, write_tracks(tmp_path), test_from=BORDER, out=tmp_path / "release")
+    for (table, images), (same_table, same_images) in zip(positives(built), positives(windows), strict=True):
+        order, same_order = (one.with_row_index().sort("time")["index"] for one in (table, same_table))
+        assert table[order]["time"].equals(same_table[same_order]["time"])
+        assert (images[order] == same_images[same_order]).all()
+    for table, _ in sides(windows):
+        for (_,), at_one_time in table.filter(pl.col("label") == 0).group_by("time"):
+            places = at_one_time.select("latitude", "longitude").to_numpy()
+            apart = np.abs(places[:, None] - places).max(axis=2)
+            assert (apart[~np.eye(len(places), dtype=bool)] >= 16).all()
 
 
 def test_without_strength_the_first_fix_is_genesis(tmp_path, inputs):

@@ -103,7 +103,8 @@ def test_negatives_are_cold_clouds_far_from_the_typhoon(built, folder, name):
         storm_latitude, storm_longitude, _ = frames[time]
         east = (longitude - storm_longitude) * np.cos(np.radians((latitude + storm_latitude) / 2))
         assert np.hypot(latitude - storm_latitude, east) * 111.2 > 600
-        assert 0 <= latitude <= 50  # where JMA watches for cyclones
+        assert 0 <= latitude <= 50
+        assert 100 <= longitude % 360 <= 180  # JMA knows of no cyclones beyond
         assert images[row][16:48, 16:48].max() > 95  # OLR under 220 W m⁻² somewhere near the centre
 
 

@@ -10,7 +10,7 @@ from cloud_images.__main__ import app
 from cloud_images.build import build_release
 from cloud_images.choices import Choices
 from cloud_images.errors import ReleaseError
-from tests.cloud_images.test_build import BORDER, dataset, inputs  # noqa: F401 - fixtures
+from tests.cloud_images.test_build import BORDER, CYCLONES, dataset, inputs  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,20 @@ def test_too_few_negatives_say_why(run):
     assert "negative: too near to the border between train and test:" in message
     assert "--guard-hours" in message
     assert "is left for train" in run(choices=Choices(negatives_per_positive=0))
+
+
+def test_where_jma_does_not_watch_nothing_is_called_a_negative(run, tmp_path):
+    for cyclone in CYCLONES:
+        rows = [line.split(",") for line in cyclone.rows()]
+        times = [datetime.strptime(row[1], "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC) for row in rows]
+        lines = [
+            f"{time:%Y\t%m\t%d\t%H}\t{3 if row[4] == '45' else 2}\t{row[2]}\t{row[3]}\t1000\t0"
+            for time, row in zip(times, rows, strict=True)
+        ]
+        (tmp_path / f"{cyclone.name}.tsv").write_text("\n".join(lines))
+    message = run(tracks=tmp_path / "*.tsv")  # all other clouds are east of 180°
+    assert "no convective system without a cyclone is left for train" in message
+    assert "negative: outside of the area that the tracks cover, or of the latitudes wanted: 1" in message
 
 
 def test_a_folder_that_is_not_empty_is_refused_before_the_work(tmp_path):
