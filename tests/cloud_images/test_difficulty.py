@@ -1,6 +1,7 @@
 """How hard the synthetic world is: frozen for each WORLD_VERSION.
 
-The bands were measured on version 1 over several seeds: see `docs/organizers/the-synthetic-world.md`.
+The bands hold for the world of seed 1 and its measured values stand beside them; other seeds hold other storms
+and differ (`docs/organizers/the-synthetic-world.md`).
 All precisions are at recall 0.79, on the whole test.
 """
 
@@ -101,21 +102,21 @@ def test_a_threshold_on_mean_olr_and_any_plain_statistic_are_hopeless(world, lab
     precisions = [
         max(precision_at_recall(sign * column, labels[1]) for sign in (1, -1)) for column in statistics.T
     ]
-    assert PREVALENCE < precisions[0] < 0.045  # mean OLR: 0.036-0.041
-    assert max(precisions) < 0.07  # the best of eight: 0.050-0.057
+    assert PREVALENCE < precisions[0] < 0.045  # mean OLR: 0.041
+    assert max(precisions) < 0.07  # the best of eight: 0.056
 
 
 def test_logistic_regression_on_plain_statistics_stays_below_a_tenth(world, labels):
-    assert 0.045 < logistic_precision(world, labels, plain_statistics) < 0.1
+    assert 0.045 < logistic_precision(world, labels, plain_statistics) < 0.1  # 0.067
 
 
 def test_an_experts_measure_of_rotation_finds_some_storms(world, labels):
-    assert 0.11 < logistic_precision(world, labels, spiral_statistics) < 0.28
+    assert 0.15 < logistic_precision(world, labels, spiral_statistics) < 0.26  # 0.202
 
 
 @pytest.mark.slow
 def test_a_small_network_after_half_a_minute_is_mediocre(world, labels):
-    assert 0.09 < precision_at_recall(network_score(world, labels, seed=0), labels[1]) < 0.32
+    assert 0.08 < precision_at_recall(network_score(world, labels, seed=0), labels[1]) < 0.28  # 0.147
 
 
 def network_score(world, labels, *, seed: int, steps: int = 800) -> np.ndarray:
