@@ -275,3 +275,28 @@ def test_the_satellite_frames_open_as_they_are():
     assert fields.spacing == pytest.approx((0.125, 0.125))
     assert [source.variable for source in fields.sources] == ["olr", "olr"]
     assert [source.grid.shape for source in fields.sources] == [(225, 337), (393, 409)]
+
+
+def test_grib_is_read_where_its_reader_is_installed(tmp_path):
+    pytest.importorskip("cfgrib", reason="needs the extra `grib`")
+    eccodes = pytest.importorskip("eccodes")
+    latitude, longitude = np.arange(40, -40.1, -1), np.arange(0, 360.0)
+    keys = {
+        "Ni": 360, "Nj": 81, "iDirectionIncrementInDegrees": 1, "jDirectionIncrementInDegrees": 1,
+        "latitudeOfFirstGridPointInDegrees": 40, "latitudeOfLastGridPointInDegrees": -40,
+        "longitudeOfFirstGridPointInDegrees": 0, "longitudeOfLastGridPointInDegrees": 359,
+        "dataDate": 20000101, "shortName": "avg_tnlwrf",
+    }  # fmt: skip
+    value = expected(latitude, longitude)
+    with (tmp_path / "olr.grib2").open("wb") as file:
+        for hour in (0, 600):
+            message = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib2")
+            for key, setting in {**keys, "dataTime": hour}.items():
+                eccodes.codes_set(message, key, setting)
+            eccodes.codes_set_values(message, -value.ravel())
+            eccodes.codes_write(message, file)
+            eccodes.codes_release(message)
+    fields = open_fields(tmp_path / "olr.grib2")
+    assert [frame.seconds for frame in fields.frames] == [946684800.0, 946706400.0]
+    assert np.allclose(fields.read(fields.frames[1]), value, atol=0.01)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["olr.grib2"]  # no index left beside it
