@@ -1,7 +1,7 @@
 """How hard the synthetic world is: frozen for each WORLD_VERSION.
 
-The bands hold for the world of seed 1 and its measured values stand beside them; other seeds hold other storms
-and differ (`docs/organizers/the-synthetic-world.md`).
+The bands hold for the world of seed 1, whose measured values stand beside them; other seeds have other storms
+and differ (see `docs/organizers/the-synthetic-world.md`).
 All precisions are at recall 0.79, on the whole test.
 """
 
