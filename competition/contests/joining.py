@@ -48,10 +48,16 @@ def refuse_inactive(user) -> None:
 def join_competition(*, user: User, competition: Competition) -> Participation:
     """Accept the rules as they are now. Who is new gets a team; who takes part already accepts newer rules.
 
-    Asking twice is harmless. Refused outside a published competition's running time.
+    Asking twice is harmless. Refused outside a published competition's running time, and to its organizers.
     """
     refuse_inactive(user)
     refuse_unless_running(competition)
+    if competition.organizers.filter(pk=user.pk).exists():
+        raise Refusal(
+            _("You organize this competition and can know its solution, so you cannot take part."),
+            code="organizer",
+            status=403,
+        )
     rules = current_rules(competition)
     participation = participation_of(user, competition)
     if participation is None:

@@ -76,6 +76,12 @@ def test_a_competition_without_rules_cannot_be_joined(typhoons, carol):
         join_competition(user=carol, competition=typhoons)
 
 
+def test_an_organizer_cannot_take_part_in_their_own_competition(typhoons, organizer):
+    with refused("organizer"):
+        join_competition(user=organizer, competition=typhoons)
+    assert participation_of(organizer, typhoons) is None
+
+
 def test_a_deactivated_account_cannot_join(typhoons, carol):
     carol.is_active = False
     with refused("inactive"):
