@@ -137,11 +137,7 @@ def train(
             ) from error
         raise
     assert metrics is not None
-    console.print(
-        f"Done in {metrics.seconds:.0f} s; kept in {out}: {describe(metrics)}.",
-        highlight=False,
-        soft_wrap=True,
-    )
+    console.print(f"Done in {metrics.seconds:.0f} s; kept in {out}: {describe(metrics)}.")
     return metrics
 
 
