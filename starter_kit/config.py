@@ -112,7 +112,7 @@ class ModelConfig(Section):
 class TrainConfig(Section):
     """The training itself."""
 
-    epochs: PositiveInt = Field(10, description="A minute and a half on two CPU cores for a release of 32,768.")
+    epochs: PositiveInt = Field(10, description="A minute and a half on two CPU cores, at 16,384 images each.")
     images_per_epoch: PositiveInt | None = Field(
         16384, description="Validated this often, one sees early how it goes; none: all training images."
     )
