@@ -1,4 +1,4 @@
-"""Submissions, their scores, and the workers that make them. `docs/architecture.md` tells a submission's life."""
+"""Submissions, their scores, and the workers that make them; their life is told in `docs/architecture.md`."""
 
 import uuid
 from typing import ClassVar, Self
