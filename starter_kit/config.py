@@ -112,7 +112,7 @@ class ModelConfig(Section):
 class TrainConfig(Section):
     """The training itself."""
 
-    epochs: PositiveInt = Field(10, description="A minute and a half on two CPU cores, at 16,384 images each.")
+    epochs: PositiveInt = Field(10, description="About a minute and a half on two CPU cores.")
     images_per_epoch: PositiveInt | None = Field(
         16384, description="Validated this often, one sees early how it goes; none: all training images."
     )
