@@ -1,6 +1,7 @@
 """The site as an operator runs it: its commands as processes, with the broker and the database given.
 
-`Site` starts and stops them. `Visitor` is a person with a browser that runs no JavaScript.
+`Site` starts and stops them; `running_site` is one with all that it needs. `Visitor` is a person with a
+browser that runs no JavaScript.
 """
 
 import os
@@ -9,15 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 from bs4 import BeautifulSoup, Tag
 
-from tests.services import kill_group, process, wait_until
+from tests.services import free_port, kill_group, process, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -111,6 +112,34 @@ class Site:
 
         wait_until(find, what=f"an e-mail to {email}")
         return find() or ""
+
+
+@contextmanager
+def running_site(folder: Path, **environment: str) -> Iterator[Site]:
+    """Web, worker and beat on a free port, healthy. Unless `environment` names them, it needs no servers."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    defaults = {
+        "SECRET_KEY": "for-this-test",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SITE_URL": url,
+        "DATA_DIR": str(folder / "data"),
+        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
+        "STATIC_ROOT": str(folder / "static"),
+        "EMAIL_TO_CONSOLE": "true",
+        "SECURE_COOKIES": "false",
+        "RECLAIM_SECONDS": "2",
+    }
+    with Site(folder / "logs", url, defaults | environment) as site:
+        site.run("python", "manage.py", "migrate", "--noinput")
+        site.run("python", "manage.py", "collectstatic", "--noinput")
+        web = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
+        site.start("web", [*web, "--blocking-threads", "4", "competition.wsgi:application"])
+        celery = ["celery", "--app", "competition"]
+        site.start("worker", [*celery, "worker", "--pool", "threads", "--concurrency", "1"])
+        site.start("beat", [*celery, "beat", "--schedule", str(folder / "schedule")])
+        site.wait_until_healthy()
+        yield site
 
 
 class Visitor:

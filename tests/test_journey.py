@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 from sklearn.metrics import precision_recall_curve
 
-from tests.services import free_port, postgresql_server, redis_server, wait_until
-from tests.site_process import Site, Visitor
+from tests.services import postgresql_server, redis_server, wait_until
+from tests.site_process import Site, Visitor, running_site
 from tests.steps import RECALL_FLOOR, api, api_token, build_a_release, open_a_competition, organizer
 
 pytestmark = pytest.mark.slow
@@ -29,35 +29,13 @@ pytestmark = pytest.mark.slow
     ]
 )
 def site(request, tmp_path: Path) -> Iterator[Site]:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    environment = {
-        "SECRET_KEY": "for-this-test",
-        "ALLOWED_HOSTS": "127.0.0.1",
-        "SITE_URL": url,
-        "DATA_DIR": str(tmp_path / "data"),
-        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
-        "STATIC_ROOT": str(tmp_path / "static"),
-        "EMAIL_TO_CONSOLE": "true",
-        "SECURE_COOKIES": "false",
-        "RECLAIM_SECONDS": "2",
-        "LEASE_SECONDS": "5",
-    }
     with ExitStack() as servers:
+        environment = {}
         if request.param != "serverless":
             environment["REDIS_URL"] = servers.enter_context(redis_server())
         if request.param == "postgresql":
             environment["DATABASE_URL"] = servers.enter_context(postgresql_server())
-        site = servers.enter_context(Site(tmp_path / "logs", url, environment))
-        site.run("python", "manage.py", "migrate", "--noinput")
-        site.run("python", "manage.py", "collectstatic", "--noinput")
-        web = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-        site.start("web", [*web, "--blocking-threads", "4", "competition.wsgi:application"])
-        celery = ["celery", "--app", "competition"]
-        site.start("worker", [*celery, "worker", "--pool", "threads", "--concurrency", "1"])
-        site.start("beat", [*celery, "beat", "--schedule", str(tmp_path / "schedule")])
-        site.wait_until_healthy()
-        yield site
+        yield servers.enter_context(running_site(tmp_path, **environment))
 
 
 def test_a_stranger_goes_from_nothing_to_the_final_leaderboard(site: Site, tmp_path: Path) -> None:

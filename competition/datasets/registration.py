@@ -42,22 +42,41 @@ class Folder:
     bytes: int  # of the files that participants would download
 
 
+@dataclass(frozen=True)
+class UnreadableFolder:
+    """A folder below RELEASES_DIR that means to be a release and cannot be opened as one."""
+
+    folder: str  # relative to RELEASES_DIR
+    reason: str
+
+
 def available_folders() -> list[Folder]:
-    """The releases below RELEASES_DIR, by folder. Folders that are none, or hidden, are passed over."""
-    found = []
+    """The releases below RELEASES_DIR, by folder."""
+    return [found for found in _folders() if isinstance(found, Folder)]
+
+
+def unreadable_folders() -> list[UnreadableFolder]:
+    """What to tell an organizer who looks for a folder that is not among the available ones."""
+    return [found for found in _folders() if isinstance(found, UnreadableFolder)]
+
+
+def _folders() -> list[Folder | UnreadableFolder]:
+    """All folders with a manifest, by name; hidden ones are passed over."""
+    found: list[Folder | UnreadableFolder] = []
     for depth in range(1, DEEPEST + 1):
         for manifest in settings.RELEASES_DIR.glob("/".join(["*"] * depth + [MANIFEST_NAME])):
-            folder = manifest.parent.relative_to(settings.RELEASES_DIR)
-            if any(part.startswith(".") for part in folder.parts):
+            path = manifest.parent.relative_to(settings.RELEASES_DIR)
+            if any(part.startswith(".") for part in path.parts):
                 continue
+            folder = path.as_posix()
             try:
                 about = cloud_images.open_release(manifest.parent).manifest
             except cloud_images.ReleaseError as error:
-                log.warning("release.unreadable", folder=str(folder), reason=str(error))
+                found.append(UnreadableFolder(folder, str(error)))
                 continue
             found.append(
                 Folder(
-                    folder=folder.as_posix(),
+                    folder=folder,
                     name=about.name,
                     version=about.version,
                     title=about.title,
@@ -66,7 +85,7 @@ def available_folders() -> list[Folder]:
                     bytes=sum(file.size or 0 for file in about.served_files()),
                 )
             )
-    return sorted(found, key=lambda release: release.folder)
+    return sorted(found, key=lambda each: each.folder)
 
 
 def register_release(*, competition: Competition, folder: str, verify: bool = True) -> Release:

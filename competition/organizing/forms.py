@@ -12,10 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
 from competition.contests.models import Competition, RulesVersion
-from competition.datasets.registration import available_folders
+from competition.datasets.registration import available_folders, unreadable_folders
 from competition.organizing.amend import TEXTS
 from competition.organizing.create import suggest_slug
-from competition.organizing.overview import unreadable_folders
 from competition.organizing.starting_texts import STARTING_TEXTS
 from competition.submissions.models import State
 from scoring import METRICS, MetricConfig

@@ -2,14 +2,10 @@
 
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db.models import Count, Max, Q, QuerySet
 
-import cloud_images
-from cloud_images.manifest import MANIFEST_NAME
 from competition.accounts.models import User
 from competition.contests.models import Competition, Participation, Team
-from competition.datasets.registration import DEEPEST
 from competition.submissions.models import PENDING, State, Submission, Worker
 from competition.submissions.workers import workers_alive
 
@@ -99,24 +95,3 @@ def awaiting_acceptance(competition: Competition) -> int:
     if latest is None:
         return 0
     return Participation.objects.filter(competition=competition).exclude(rules=latest).count()
-
-
-@dataclass(frozen=True)
-class UnreadableFolder:
-    folder: str  # relative to RELEASES_DIR
-    reason: str
-
-
-def unreadable_folders() -> list[UnreadableFolder]:
-    """Folders below RELEASES_DIR that mean to be a release and cannot be opened as one."""
-    found = []
-    for depth in range(1, DEEPEST + 1):
-        for manifest in settings.RELEASES_DIR.glob("/".join(["*"] * depth + [MANIFEST_NAME])):
-            folder = manifest.parent.relative_to(settings.RELEASES_DIR)
-            if any(part.startswith(".") for part in folder.parts):
-                continue
-            try:
-                cloud_images.open_release(manifest.parent)
-            except cloud_images.ReleaseError as error:
-                found.append(UnreadableFolder(folder.as_posix(), str(error)))
-    return sorted(found, key=lambda unreadable: unreadable.folder)

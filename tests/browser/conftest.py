@@ -4,15 +4,14 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import polars as pl
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.services import free_port, missing
-from tests.site_process import PASSWORD, Site, Visitor
+from tests.services import missing
+from tests.site_process import PASSWORD, Site, Visitor, running_site
 from tests.steps import build_a_release, open_a_competition, organizer
 
 DESKTOP = {"width": 1280, "height": 900}
@@ -24,29 +23,7 @@ C = "/competitions/typhoons/"
 def site(tmp_path_factory) -> Iterator[Site]:
     """Site, worker and beat as processes, without any server; an open competition with a small release."""
     folder = tmp_path_factory.mktemp("site")
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    environment = {
-        "SECRET_KEY": "for-this-test",
-        "ALLOWED_HOSTS": "127.0.0.1",
-        "SITE_URL": url,
-        "DATA_DIR": str(folder / "data"),
-        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
-        "STATIC_ROOT": str(folder / "static"),
-        "EMAIL_TO_CONSOLE": "true",
-        "SECURE_COOKIES": "false",
-        "RECLAIM_SECONDS": "2",
-    }
-    with ExitStack() as processes:
-        running = processes.enter_context(Site(folder / "logs", url, environment))
-        running.run("python", "manage.py", "migrate", "--noinput")
-        running.run("python", "manage.py", "collectstatic", "--noinput")
-        web = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-        running.start("web", [*web, "--blocking-threads", "4", "competition.wsgi:application"])
-        celery = ["celery", "--app", "competition"]
-        running.start("worker", [*celery, "worker", "--pool", "threads", "--concurrency", "1"])
-        running.start("beat", [*celery, "beat", "--schedule", str(folder / "schedule")])
-        running.wait_until_healthy()
+    with running_site(folder) as running:
         build_a_release(running, folder / "data" / "releases" / "typhoons")
         open_a_competition(organizer(running))
         yield running
