@@ -90,7 +90,7 @@ class Files(Page[File]):
 class Curve(Schema):
     precision: list[float]
     recall: list[float]
-    threshold: list[float | None]
+    threshold: list[float | None] = Field(description="Nulls until the competition closes")
 
 
 class PartResult(Schema):

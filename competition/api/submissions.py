@@ -17,8 +17,9 @@ from competition.api.throttles import GENEROUS, UPLOADS
 from competition.leaderboards.standings import private_result
 from competition.submissions.cancel import cancel_submission
 from competition.submissions.finals import choose_final
-from competition.submissions.models import PrivateScore, Score, State, Submission
+from competition.submissions.models import Score, State, Submission
 from competition.submissions.receive import receive_submission
+from competition.submissions.results import public_result
 
 router = Router(tags=["Submissions"], auth=PERSON)
 
@@ -120,18 +121,16 @@ def _detail(request: PersonRequest, pk: UUID) -> dict:
     private = private_result(submission, request.user) if submission.competition.is_closed else None
     return {
         **_submission(request, submission, result=_public_result(submission)),
-        "private": private and _part(private, submission),
+        "private": private and private.result | {"score": rounded(private.value, submission.competition)},
     }
 
 
 def _public_result(submission: Submission) -> dict | None:
     scores = submission.newest  # type: ignore[attr-defined]  # prefetched
-    return _part(scores[0], submission) if scores else None
-
-
-def _part(score: Score | PrivateScore, submission: Submission) -> dict:
-    """A result with its score at the organizers' digits."""
-    return score.result | {"score": rounded(score.value, submission.competition)}
+    if not scores:
+        return None
+    result = public_result(scores[0], submission.competition)
+    return result | {"score": rounded(scores[0].value, submission.competition)}
 
 
 def _without_curve(result: dict | None) -> dict | None:

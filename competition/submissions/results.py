@@ -1,8 +1,10 @@
-"""The public scores that count, and their order in SQL.
+"""The public scores that count, their order in SQL, and what is shown of one.
 
 A submission may have several scores (rescoring adds one): the newest counts. `scoring.rank` orders entries
 for people, with ties; the order here picks a team's best ones in the database, and agrees with it.
 """
+
+from typing import Any
 
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.expressions import OrderBy
@@ -10,6 +12,8 @@ from django.db.models.expressions import OrderBy
 from competition.contests.models import Competition
 from competition.submissions.models import Score, State
 from scoring import MetricConfig
+
+OPEN_CURVE_DIGITS = 2
 
 
 def metric_of(competition: Competition) -> MetricConfig:
@@ -33,3 +37,18 @@ def best_first(metric: MetricConfig) -> list[OrderBy]:
         F("submission__received_at").asc(),
         F("submission_id").asc(),
     ]
+
+
+def public_result(score: Score, competition: Competition) -> dict[str, Any]:
+    """The public result as people see it: before the close with a curve that is just good enough to draw.
+
+    Its thresholds are scores of positive images. Whoever gave each image a score of its own would read the
+    public part's solution off them, and much of it off exact precisions.
+    """
+    curve = score.result.get("curve")
+    if competition.is_closed or not curve:
+        return score.result
+    drawn = {
+        name: [round(value, OPEN_CURVE_DIGITS) for value in curve[name]] for name in ("precision", "recall")
+    }
+    return score.result | {"curve": {**drawn, "threshold": [None] * len(drawn["recall"])}}

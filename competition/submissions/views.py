@@ -23,6 +23,7 @@ from competition.submissions.finals import choose_final, effective_finals
 from competition.submissions.forms import SubmissionForm
 from competition.submissions.models import State, Submission
 from competition.submissions.receive import next_reset, receive_submission, remaining_today
+from competition.submissions.results import public_result
 
 PAGE_SIZE = 50
 # Where a submission that did not reach its score was stopped.
@@ -210,7 +211,7 @@ def _result(submission: Submission, participation: Participation | None) -> dict
         "submission": submission,
         "participation": participation,
         "score": score,
-        "result": score.result if score else None,
+        "result": public_result(score, submission.competition) if score else None,
         "steps": steps(submission.state),
         "may_cancel": own and submission.state in CANCELLABLE,
         "may_choose": own

@@ -75,3 +75,19 @@ def test_no_storm_of_the_test_images_is_told(people, data):
             assert not any(
                 f'"{storm}"'.encode() in text or f",{storm},".encode() in text for storm in storms
             ), path
+
+
+def test_no_curve_gives_the_positive_images_away(typhoons, team, data):
+    """Its exact thresholds would be the scores of all public positives: their ids, where scores differ."""
+    program = Program(team.members[0])
+    program.submit(predictions(data))
+    score_all(typhoons)
+    score = Score.objects.get()
+    exact = score.result["curve"]
+    assert len(set(exact["threshold"])) > 1
+    curve = program.get(f"{ROOT}/submissions/{score.submission_id}").json()["public"]["curve"]
+    assert curve["threshold"] == [None] * len(exact["threshold"])
+    assert curve["recall"] == [round(recall, 2) for recall in exact["recall"]] != exact["recall"]
+    assert curve["precision"] == [round(precision, 2) for precision in exact["precision"]]
+    close(typhoons)
+    assert program.get(f"{ROOT}/submissions/{score.submission_id}").json()["public"]["curve"] == exact
