@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.encoding import escape_uri_path
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,8 @@ class RequestLogMiddleware:
             write(
                 "request",
                 method=request.method,
-                path=request.path_info,  # without the query, which may hold secrets
+                # Without the query, which may hold secrets; escaped, as terminals obey control characters.
+                path=escape_uri_path(request.path_info),
                 status=response.status_code,
                 seconds=round(time.perf_counter() - started, 4),
                 user=user.pk if user is not None and user.is_authenticated else None,

@@ -15,5 +15,5 @@ urlpatterns = [
     path("competitions/<slug:slug>/team/", views.team, name="team"),
     path("competitions/<slug:slug>/team/invitation/", views.new_invitation, name="new_invitation"),
     path("competitions/<slug:slug>/team/leave/", views.leave, name="leave"),
-    path("invitations/<str:code>/", views.invitation, name="invitation"),
+    path("invitations/<slug:code>/", views.invitation, name="invitation"),
 ]
