@@ -174,9 +174,11 @@ def _refuse_other_formats(head: bytes) -> None:
     if more * 3 > len(head[1:512:2]) and fewer * 4 < more:
         raise refuse("encoding", f"the file looks like UTF-16 (every other byte is zero); {SAVE_AS_UTF8}", 1)
     first = head[:4096]
-    controls = sum(first.count(code) for code in range(32) if code not in b"\t\n\r\f\v")
-    if first.count(0) or controls * 20 > len(first):
-        raise refuse("binary", f"the file is not text: its first bytes are {head[:8].hex(' ')}. {FORMS}")
+    controls = [code for code in range(32) if code not in b"\t\n\r\f\v"]
+    if first.count(0) or sum(map(first.count, controls)) * 20 > len(first):
+        at = next(place for place, code in enumerate(first) if code in controls)
+        shown = first[at : at + 8].hex(" ")
+        raise refuse("binary", f"the file is not text: from byte {at + 1:,} on it has {shown}. {FORMS}")
 
 
 def _compare_name(name: str, found: str) -> list[str]:
