@@ -11,8 +11,8 @@ from functools import partial
 import structlog
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -100,10 +100,10 @@ def _refuse_unacceptable(
     if size > largest:
         raise Refusal(
             _(
-                "The file has %(size).1f MiB, and at most %(largest).1f MiB are accepted here. Compress it"
-                " with gzip or zstd, or send Parquet."
+                "The file has %(size)s, and at most %(largest)s are accepted here. Compress it with gzip or"
+                " zstd, or send Parquet."
             )
-            % {"size": size / MEBIBYTE, "largest": largest / MEBIBYTE},
+            % {"size": filesizeformat(size), "largest": filesizeformat(largest)},
             code="too_large",
             status=413,
         )
@@ -175,14 +175,14 @@ def _refuse_unless_open(competition: Competition) -> None:
         raise Refusal(_("This competition is not published yet."), code="not_published", status=404)
     if state == Competition.State.UPCOMING:
         raise Refusal(
-            _("Submissions open on %(date)s (UTC).") % {"date": _date(competition.opens_at)},
+            _("Submissions open on %(date)s.") % {"date": _date(competition.opens_at)},
             code="not_open",
             status=403,
             retry_after=_seconds_until(competition.opens_at),
         )
     if state == Competition.State.CLOSED:
         raise Refusal(
-            _("Submissions ended on %(date)s (UTC).") % {"date": _date(competition.closes_at)},
+            _("Submissions ended on %(date)s.") % {"date": _date(competition.closes_at)},
             code="closed",
             status=403,
         )
@@ -194,10 +194,8 @@ def _refuse_over_limit(team: Team) -> None:
     limit = team.competition.daily_limit
     raise Refusal(
         ngettext(
-            "Your team has made its %(limit)d submission of today. The next one is possible from %(reset)s"
-            " (UTC).",
-            "Your team has made its %(limit)d submissions of today. The next one is possible from %(reset)s"
-            " (UTC).",
+            "Your team has made its %(limit)d submission of today. The next one is possible from %(reset)s.",
+            "Your team has made its %(limit)d submissions of today. The next one is possible from %(reset)s.",
             limit,
         )
         % {"limit": limit, "reset": _date(next_reset())},
@@ -231,4 +229,4 @@ def _seconds_until(moment: datetime) -> int:
 
 
 def _date(moment: datetime) -> str:
-    return date_format(moment.astimezone(UTC), "DATETIME_FORMAT")
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

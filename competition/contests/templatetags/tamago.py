@@ -1,7 +1,9 @@
 """What templates of every page may call: Markdown, times, numbers, icons."""
 
+from bisect import bisect_left
 from datetime import UTC, datetime
 from functools import cache
+from unicodedata import east_asian_width
 
 import nh3
 from django import template
@@ -11,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from competition.accounts.models import User
 from competition.contests.models import Competition
@@ -37,11 +40,20 @@ def _markdown() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["table", "strikethrough"])
 
 
+def _join_lines_without_spaces(inline: list[Token]) -> None:
+    """Where a line of Japanese ends, browsers would show a space that nobody wrote."""
+    for before, token, after in zip(inline, inline[1:], inline[2:], strict=False):
+        edges = before.content[-1:] + after.content[:1]
+        if token.type == "softbreak" and any(east_asian_width(edge) in "WF" for edge in edges):
+            token.type = "text"
+
+
 @register.filter
 def markdown(text: str) -> SafeString:
     """Markdown as HTML, sanitised. Headings sink by one level: the page has its own `h1`."""
     tokens = _markdown().parse(text or "")
     for token in tokens:
+        _join_lines_without_spaces(token.children or [])
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
     html = _markdown().renderer.render(tokens, _markdown().options, {})
@@ -117,11 +129,23 @@ def can_organize(competition: Competition, user: User | AnonymousUser) -> bool:
     return competition.is_organized_by(user)
 
 
+def _typhoons_to_the_gate(floor: float, found: int | None, missed: int | None) -> dict[str, int]:
+    if found is None or missed is None:
+        return {}
+    typhoons = found + missed
+    # The smallest count whose float quotient reaches the floor, as the score compares it.
+    needed = bisect_left(range(typhoons + 1), floor, key=lambda count: count / typhoons) if typhoons else 0
+    return {"typhoons": typhoons, "found": found, "needed": needed, "distance": abs(found - needed)}
+
+
 @register.inclusion_tag("includes/recall_gauge.html")
-def recall_gauge(recall: float, floor: float, *, caption: bool = True) -> dict:
+def recall_gauge(
+    recall: float, floor: float, *, found: int | None = None, missed: int | None = None, caption: bool = True
+) -> dict:
     """Recall on a scale with the gate's edge: a drawing for eyes, the same in words for ears.
 
-    The scale is zoomed to the gate's neighbourhood, because that is where entries stand.
+    The scale is zoomed to the gate's neighbourhood, because that is where entries stand. Where the typhoons
+    `found` and `missed` are given, the words say how many of them lie between the entry and the gate.
     """
     left, right = max(0.0, min(floor - 0.2, recall - 0.05)), 1.0
 
@@ -134,6 +158,7 @@ def recall_gauge(recall: float, floor: float, *, caption: bool = True) -> dict:
         "margin": abs(recall - floor),
         "passed": recall >= floor,
         "caption": caption,
+        **_typhoons_to_the_gate(floor, found, missed),
         "x_recall": place(recall),
         "x_floor": place(floor),
         "width_below": round(place(floor) - 10, 1),

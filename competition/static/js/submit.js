@@ -16,12 +16,12 @@
   const abort = form.querySelector("[data-abort]");
   let request = null;
 
-  function size(bytes) {
+  function size(bytes) { // as the pages count: a KB has 1,024 bytes
     const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
-    const step = Math.min(units.length - 1, bytes ? Math.floor(Math.log(bytes) / Math.log(1000)) : 0);
+    const step = Math.min(units.length - 1, bytes ? Math.floor(Math.log(bytes) / Math.log(1024)) : 0);
     return new Intl.NumberFormat(language, {
       style: "unit", unit: units[step], unitDisplay: "short", maximumFractionDigits: step > 1 ? 1 : 0,
-    }).format(bytes / 1000 ** step);
+    }).format(bytes / 1024 ** step);
   }
 
   function refuse(text) {
@@ -63,6 +63,7 @@
     event.preventDefault();
     if (request) return;
     if (!input.files.length) return refuse(words.choose);
+    if (input.files[0].size > Number(words.maxBytes)) return refuse(words.tooLarge);
     const data = new FormData(form);
     problem.hidden = true;
     progress.hidden = abort.hidden = false;

@@ -27,6 +27,12 @@ def test_the_best_of_each_team_is_ranked(season):
     assert board[0][2:5] == ["0.61803", "0.80000", "passes"]
 
 
+def test_the_board_says_what_the_gate_is(season):
+    response = signed_in(None).get(BOARD)
+    assert "recall, the share of the typhoons that an entry finds, must reach 0.79" in text_of(response)
+    assert page_of(response).select_one('main a[href$="/evaluation/"]')
+
+
 def test_ones_own_row_is_marked_and_only_that_one(season, alice, team, other_team):
     page = page_of(signed_in(alice).get(BOARD))
     assert f'[data-team="{team.pk}"]' in page.select_one("head style").get_text()

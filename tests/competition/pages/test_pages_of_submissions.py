@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from competition.submissions.models import State, Submission
+from competition.submissions.receive import next_reset
 from competition.submissions.templatetags.problems import KIND_NAMES
 from scoring.problems import KINDS
 from tests.competition.conftest import signed_in
@@ -88,7 +89,9 @@ def test_a_refusal_is_a_notice_with_its_status(release, team, alice, typhoons):
     response = client.post(SUBMIT, {"file": file_for(release)})
     assert response.status_code == 429
     assert int(response["Retry-After"]) > 0
-    assert page_of(response).select_one("[role=alert]").get_text(strip=True).startswith("Your team has made")
+    words = page_of(response).select_one("[role=alert]").get_text(strip=True)
+    assert words.startswith("Your team has made")
+    assert words.endswith(f"possible from {next_reset():%Y-%m-%d} 00:00 UTC.")  # a date nobody misreads
     asked = client.post(SUBMIT, {"file": file_for(release)}, headers={"Accept": "application/json"})
     assert asked.status_code == 429
     assert asked["Retry-After"]
@@ -105,6 +108,7 @@ def test_a_closed_competition_has_no_form(season, alice):
     season.close()
     page = page_of(signed_in(alice).get(SUBMIT))
     assert "closed: no more submissions" in page.get_text()
+    assert "From a program" not in page.get_text()
     assert not page.select("input[type=file]")
 
 
@@ -134,6 +138,10 @@ def test_a_result_is_told_in_words_for_newcomers(season, alice):
     ):
         assert told in words
     assert "0.0100 above the gate" in words
+    assert (
+        "asks for 79 of the 100 typhoons, and this entry finds 79: it could not miss a single one more"
+        in words
+    )
 
 
 def test_the_edge_is_drawn_where_the_entry_stands(season, alice):

@@ -59,6 +59,23 @@ def test_a_score_has_the_organizers_digits():
     assert show.render(Context({"value": None, "metric": {}})) == "–"
 
 
+@pytest.mark.parametrize(
+    ("floor", "found", "missed", "words"),
+    [
+        (0.79, 121, 32, "asks for 121 of the 153 typhoons, and this entry finds 121: it could not miss"),
+        (0.79, 124, 29, "this entry finds 124: it could miss 3 more."),
+        (0.79, 118, 35, "this entry finds 118: 3 more would do."),
+        (0.7, 7, 3, "asks for 7 of the 10 typhoons"),  # 0.7 * 10 is more than 7 for a computer
+        (1, 9, 1, "asks for 10 of the 10 typhoons, and this entry finds 9: 1 more would do."),
+    ],
+)
+def test_the_way_to_the_gate_is_told_in_typhoons(floor, found, missed, words):
+    gauge = Template("{% load tamago %}{% recall_gauge recall floor found=found missed=missed %}")
+    recall = found / (found + missed)
+    shown = gauge.render(Context({"recall": recall, "floor": floor, "found": found, "missed": missed}))
+    assert words in " ".join(BeautifulSoup(shown, "html.parser").get_text().split())
+
+
 def test_the_theme_is_remembered_without_a_script(client, db):
     assert page_of(client.get("/")).html.get("data-theme") is None
     response = client.post("/theme/", {"theme": "dark", "next": "/people/x/"})
@@ -100,3 +117,17 @@ def test_the_keyboard_reaches_the_content_first(typhoons, alice):
     first = page.select_one("a, button, input:not([type=hidden])")
     assert (first["class"], first["href"]) == (["skip-link"], "#main")
     assert page.select_one("main#main")["tabindex"] == "-1"
+
+
+def test_lines_of_japanese_join_without_a_space():
+    assert "並べ、達しない" in markdown("**適合率** の順に並べ、\n達しない投稿は")
+    assert "。<strong>224" in markdown("表します。\n**224万枚** のうち")
+    assert "one\ntwo" in markdown("one\ntwo")
+    assert "並べ、\n達しない" in markdown("```\n並べ、\n達しない\n```")
+
+
+def test_who_lands_on_an_address_that_takes_forms_is_told_so(typhoons, organizer):
+    response = signed_in(organizer).get("/organize/typhoons/publish/")
+    assert response.status_code == 405
+    assert response["Allow"] == "POST"
+    assert "is no page" in text_of(response)
