@@ -55,7 +55,7 @@ def receive_submission(
     Refused (nothing is kept): an account that is deactivated or takes no part, rules not accepted as they are
     now, a competition that is not open, has no data, no submission left today, no file, too large a file.
     """
-    message = message.strip()
+    message = " ".join(message.replace("\0", " ").split())  # PostgreSQL takes no NUL
     file = _refuse_unacceptable(user, competition, file, message)
     submission = Submission(
         id=uuid.uuid4(),
@@ -215,9 +215,8 @@ def _sha256(file: UploadedFile) -> str:
 
 def _shown_name(name: str) -> str:
     """What the sender called the file, to be shown; its end, which tells the format, is kept."""
-    return (
-        "".join(character for character in name if character.isprintable())[-FILENAME_LENGTH:] or "submission"
-    )
+    printable = "".join(character for character in name if character.isprintable())
+    return printable[-FILENAME_LENGTH:].strip() or "submission"
 
 
 def _today() -> datetime:

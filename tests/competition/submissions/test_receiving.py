@@ -34,6 +34,13 @@ def test_a_valid_submission_is_stored_and_queued(alice, team, release):
     assert remaining_today(team) == 4
 
 
+def test_names_and_descriptions_hold_nothing_that_a_database_refuses(alice, team, release):
+    file = submission_file(release, name=" \0 ")
+    message = " first\0try\n\tof mine "
+    submission = receive_submission(user=alice, competition=team.competition, file=file, message=message)
+    assert (submission.filename, submission.message) == ("submission", "first try of mine")
+
+
 def test_its_hash_is_that_of_the_file(alice, team, release):
     file = SimpleUploadedFile("empty.csv", b"")
     submission = receive_submission(user=alice, competition=team.competition, file=file)
