@@ -105,3 +105,13 @@ def test_a_closed_competition_offers_no_change_of_teams(season, alice):
 def test_buttons_of_change_need_a_post(team, alice):
     for path in ("team/leave/", "team/invitation/"):
         assert signed_in(alice).get(C + path).status_code == 405
+
+
+def test_organizers_are_not_invited_to_join_what_they_may_not(typhoons, organizer, alice):
+    def actions(user) -> str:
+        return (
+            page_of(signed_in(user).get("/competitions/typhoons/")).select_one(".banner-actions").get_text()
+        )
+
+    assert "Join" in actions(alice)
+    assert "Join" not in actions(organizer)
