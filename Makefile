@@ -14,7 +14,7 @@ install: .venv/installed
 	@touch $@
 
 demo: install
-	@exec env DEBUG=true $(BIN)/python manage.py demo --port $(PORT)
+	@exec env DEMO=true $(BIN)/python manage.py demo --port $(PORT)
 
 # Redis, PostgreSQL, nginx, Chromium: installed where this is Debian and we may; else their tests skip by name.
 services:

@@ -17,8 +17,9 @@ CommaSeparated = Annotated[list[str], NoDecode]
 class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
-    # Development and the demo switch this on; nothing else may.
-    debug: bool = False
+    # Each of the two is for one's own machine: what protects people then has a harmless default.
+    debug: bool = Field(False, description="for developers: errors show the code")
+    demo: bool = Field(False, description="for a look: errors look as they do on a server; public passwords")
     secret_key: SecretStr | None = None
     allowed_hosts: CommaSeparated = []
     site_url: str = Field(
@@ -74,10 +75,21 @@ class Environment(BaseSettings):
             raise ValueError("'*' would answer to any Host header; name the hosts, separated by commas")
         return value
 
+    @property
+    def own_machine(self) -> bool:
+        return self.debug or self.demo
+
+    @field_validator("site_url")
+    @classmethod
+    def refuse_half_an_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("expected an address such as https://competition.example.org")
+        return value
+
     @model_validator(mode="after")
     def fail_closed(self) -> "Environment":
-        """Outside DEBUG nothing that protects people has a default."""
-        if self.debug:
+        """On a server nothing that protects people has a default."""
+        if self.own_machine:
             return self
         missing = [
             name

@@ -177,3 +177,5 @@ def test_the_site_does_not_start_without_what_protects_people(deployment: Deploy
         assert required in said
     said = deployment.site.run("python", "manage.py", "check", status=1, ALLOWED_HOSTS="*")
     assert "name the hosts" in said
+    said = deployment.site.run("python", "manage.py", "check", status=1, SITE_URL="competition.example.org")
+    assert "SITE_URL: " in said

@@ -34,7 +34,7 @@ class Demo:
         # Nothing of this session's own settings reaches it, as in a shell.
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         environment |= {
-            "DEBUG": "true",
+            "DEMO": "true",
             "DATA_DIR": str(folder / "var"),
             "RECLAIM_SECONDS": "1",
             "OMP_NUM_THREADS": "1",
@@ -114,6 +114,9 @@ def test_the_demo_starts_is_used_stops_and_starts_again(tmp_path):
         assert board == [entry.team for entry in ENTRIES if entry.is_valid]
         assert signs_in(demo, "alice")
         assert httpx.get(f"{demo.url}/healthz").json()["status"] == "ok"
+        lost = httpx.get(f"{demo.url}/competitions/no-such-one/")
+        assert lost.status_code == 404
+        assert "DEBUG" not in lost.text
         css = re.search(r'href="(/static/css/[^"]+)"', httpx.get(demo.url).text)
         assert httpx.get(f"{demo.url}{css[1]}").status_code == 200  # type: ignore[index]
 
@@ -142,7 +145,7 @@ def signs_in(demo: Demo, username: str) -> bool:
 
 
 def test_a_taken_port_is_named_with_the_way_out(settings):
-    settings.DEBUG = True
+    settings.DEMO = True
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -154,7 +157,7 @@ def test_a_taken_port_is_named_with_the_way_out(settings):
 
 
 @pytest.mark.django_db
-def test_public_passwords_are_refused_outside_debug(settings):
-    settings.DEBUG = False
-    with pytest.raises(CommandError, match="DEBUG=true"):
+def test_public_passwords_are_refused_on_a_server(settings):
+    assert not settings.DEMO
+    with pytest.raises(CommandError, match="DEMO=true"):
         call_command("seed_demo")

@@ -15,7 +15,9 @@ from starter_kit.errors import StarterKitError
 
 
 class Command(BaseCommand):
-    help = "Build what is missing of the demo competition. Refused outside DEBUG: its passwords are public."
+    help = (
+        "Build what is missing of the demo competition. Refused without DEMO=true: its passwords are public."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_size_arguments(parser)
@@ -37,9 +39,9 @@ def size_of(options: dict[str, Any]) -> Size:
 
 
 def seed_or_explain(size: Size, console: Console) -> None:
-    if not settings.DEBUG:
+    if not settings.DEMO:
         raise CommandError(
-            "The demo has accounts with public passwords: it runs with DEBUG=true, on your own machine only."
+            "The demo has accounts with public passwords: it runs with DEMO=true, on your own machine only."
         )
     # The steps on the console tell it more readably.
     logging.getLogger("competition").setLevel(logging.WARNING)
