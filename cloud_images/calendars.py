@@ -35,7 +35,8 @@ def canonical_calendar(name: str) -> str:
 def seconds_of_dates(years: np.ndarray, months: np.ndarray, days: np.ndarray, calendar: str) -> np.ndarray:
     """Midnights of dates → seconds on the calendar, float64 (N,); NaN where there is no such date.
 
-    years, months, days: (N,) integers. E.g. 30 February exists on the calendar `360_day` only.
+    years, months, days: (N,) integers. E.g. 30 February exists on the calendar `360_day` only. Years are
+    1 to 9999, as a release can write no others.
     """
     dates = np.stack([np.asarray(part, np.int64) for part in (years, months, days)], axis=1)
     distinct, inverse = np.unique(dates, axis=0, return_inverse=True)
@@ -46,6 +47,8 @@ def seconds_of_dates(years: np.ndarray, months: np.ndarray, days: np.ndarray, ca
 
 
 def _midnight(year: int, month: int, day: int, calendar: str) -> float:
+    if not 1 <= year <= 9999:
+        return np.nan
     name = "proleptic_gregorian" if calendar == STANDARD else calendar
     try:
         date = cftime.datetime(year, month, day, calendar=name)

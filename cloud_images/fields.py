@@ -370,7 +370,7 @@ def _quantity(array: xr.DataArray, path: Path, units: str | None) -> str:
             "positive (ERA5's hourly ttr: OLR = -ttr / 3600), or take the mean rate, in W m-2, instead"
         )
     raise ReleaseError(
-        f"{path}: {array.name} is in {stated!r}, which is no known unit of OLR (W m-2) or of brightness "
+        f"{path}: {array.name} is in {str(stated)!r}, which is no known unit of OLR (W m-2) or of brightness "
         "temperature (K, degC); say the right one with --units"
     )
 

@@ -120,7 +120,7 @@ class TrainConfig(Section):
     learning_rate: PositiveFloat = Field(3e-3, description="AdamW with batch norm bears it.")
     weight_decay: NonNegativeFloat = Field(0.01, description="AdamW's own default.")
     warmup_share: float = Field(0.1, ge=0, lt=1, description="Of all steps: Adam's first steps are wild.")
-    seed: int = Field(0, ge=0, description="Weights, drawing and augmentation follow from it.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Weights, drawing and augmentation follow from it.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="The GPU where there is one.")
     amp: bool = Field(True, description="Half precision on CUDA, where it is faster; no effect elsewhere.")
 

@@ -87,7 +87,9 @@ def predict(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(help="For labels: 1 from this probability on. By default the best on validation."),
+        typer.Option(
+            min=0, max=1, help="For labels: 1 from this probability on. By default the best on validation."
+        ),
     ] = None,
     device: DeviceOption = "auto",
 ) -> None:

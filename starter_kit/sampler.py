@@ -42,5 +42,5 @@ def draw_epoch(
 
 def _in_turn(pool: Positions, size: int, rng: np.random.Generator) -> Positions:
     """`size` draws from `pool` in passes of fresh order, so that counts differ by at most one."""
-    passes = -(-size // len(pool))
+    passes = max(1, -(-size // len(pool)))
     return np.concatenate([rng.permutation(pool) for _ in range(passes)])[:size]

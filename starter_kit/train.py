@@ -178,8 +178,16 @@ def train_one_epoch(
 
 
 def evaluate(model: CycloneClassifier, data: TrainingData, recall_floor: float) -> tuple[float, Result]:
-    """Mean cross-entropy and the competition's score on the validation storms, by the platform's own code."""
+    """Mean cross-entropy and the competition's score on the validation storms, by the platform's own code.
+
+    Raises StarterKitError where the model predicts no finite numbers any more.
+    """
     logits = predict_logits(model, data.images, data.validation)  # (V,) float64
+    if not np.isfinite(logits).all():
+        raise StarterKitError(
+            "The training diverged: the model predicts no finite numbers any more. Choose a smaller "
+            "train.learning_rate, such as --set train.learning_rate=0.001."
+        )
     labels = data.labels[data.validation]
     loss = bce(torch.from_numpy(logits), torch.from_numpy(labels).double()).item()
     return loss, precision_at_recall(probability(logits), labels, recall_floor)

@@ -37,7 +37,9 @@ def read_text_columns(path: Path) -> pl.DataFrame:
         separator = max(",;\t", key=header.count)
         table = pl.read_csv(path, separator=separator, infer_schema=False, truncate_ragged_lines=False)
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        raise refuse(path, None, None, f"cannot be read as CSV: {error}") from None
+        said = str(error).partition("\n")[0]  # the rest repeats the file
+        message = f"cannot be read as CSV: {said}. Does each line have as many columns as the header?"
+        raise refuse(path, None, None, message) from None
     names = [name.strip().lower() for name in table.columns]
     if len(set(names)) != len(names):
         raise refuse(path, 1, None, "two columns have the same name")
@@ -55,3 +57,11 @@ def numeric(table: pl.DataFrame, column: str, path: Path, *, required: bool) -> 
         shown = "nothing" if table[column][at] is None else repr(table[column][at])
         raise refuse(path, table["line"][at], column, f"{shown} is not a number")
     return numbers.alias(column)
+
+
+def whole(table: pl.DataFrame, column: str, path: Path) -> pl.Series:
+    numbers = numeric(table, column, path, required=True)
+    wholes = numbers.cast(pl.Int64, strict=False)
+    for at in (wholes != numbers).fill_null(value=True).arg_true().head(1):
+        raise refuse(path, table["line"][at], column, f"{table[column][at]!r} is not a whole number")
+    return wholes

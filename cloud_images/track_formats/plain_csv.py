@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cloud_images.track_formats.delimited import numeric, read_text_columns, time_parts
+from cloud_images.track_formats.delimited import numeric, read_text_columns, time_parts, whole
 from cloud_images.track_formats.fixes import GALE_KT, KT_PER_METRE_PER_SECOND, TrackFile, refuse
 from cloud_images.track_formats.ibtracs import IBTRACS_BASINS
 
@@ -72,7 +72,7 @@ def _csv_times(table: pl.DataFrame, time: str | None, path: Path) -> list[pl.Ser
         raise refuse(
             path, 1, None, f"has no column for the time (one of {accepted}; or year, month, day, hour)"
         )
-    date = [numeric(table, name, path, required=True).cast(pl.Int64) for name in ("year", "month", "day")]
+    date = [whole(table, name, path) for name in ("year", "month", "day")]
     seconds = pl.zeros(table.height, eager=True).alias("seconds")
     for name, unit in (("hour", 3600), ("minute", 60)):
         if name in table.columns:

@@ -9,6 +9,7 @@ from cloud_images.tracks import read_tracks
 from tests.cloud_images.test_track_formats import JMA_TEXT, written
 
 CSV = "storm_id,time,lat,lon,wind_kt\n"
+YMD = "storm_id,year,month,day,lat,lon\n"
 JMA = "66666 1512  001 0013 1512 0 6               HALOLA              20150819\n"
 HOURLY = "2007\t10\t03\t{hour}\t{grade}\t{lat}\t146.7\t1008\t0\t0\n"
 TEMPEST = "start\t1\t1999\t9\t10\t0\n"
@@ -54,6 +55,12 @@ def refusal(folder: Path, text: str, **options: str) -> str:
             "storm a stands at two places at the same time",
         ),
         (CSV + "a,2000-01-01,10,170,30,extra\n", "cannot be read as CSV"),
+        (CSV + 'a,2000-01-01,10,170,30\n"a,2000-01-01,10,170,30\n' * 9, "as many columns as the header?"),
+        (YMD + "a,nan,1,1,10,170\n", "line 2, column 'year': 'nan' is not a whole number"),
+        (YMD + "a,2000,1.5,1,10,170\n", "line 2, column 'month': '1.5' is not a whole number"),
+        (YMD + "a,2000,1,1e30,10,170\n", "line 2, column 'day': '1e30' is not a whole number"),
+        (YMD + "a,99999999,1,1,10,170\n", "line 2: 99999999-01-01 is no date of the calendar standard"),
+        (YMD + "a,-5,1,1,10,170\n", "line 2: -5-01-01 is no date of the calendar standard"),
         (CSV, "holds no track"),
         ("storm_id,lat,lon\na,10,170\n", "line 1: has no column for the time (one of time, iso_time"),
         (

@@ -59,6 +59,7 @@ def test_the_last_override_counts():
         ("train.epochs=0", "train.epochs"),
         ("train.epochs=many", "train.epochs"),
         ("train.learning_rate=nan", "train.learning_rate"),
+        ("train.seed=9223372036854775808", "train.seed"),
         ("loss.name=hinge", "loss.name"),
         ("validation.fold=5", "fold must be below folds"),
         ("model.weights=w.pth", "weights are for resnet18"),

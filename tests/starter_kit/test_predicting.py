@@ -80,6 +80,14 @@ def test_a_threshold_can_be_given(release, run_folder, shell, tmp_path):
     assert pl.read_csv(file)["label"].to_list() == [1] * len(release.test_images)
 
 
+@pytest.mark.parametrize("threshold", ["nan", "-0.1", "2"])
+def test_a_threshold_that_is_no_probability_is_refused(release, run_folder, shell, tmp_path, threshold):
+    file = tmp_path / "labels.csv"
+    words = ("predict", run_folder, "--data", release.directory, "--out", file)
+    assert shell(*words, "--as", "label", "--threshold", threshold).status == 2
+    assert not file.exists()
+
+
 def test_labels_pass_the_platform_too(label_release, run_folder, shell, tmp_path, release):
     file = tmp_path / "labels.csv"
     shell("predict", run_folder, "--data", label_release, "--out", file)

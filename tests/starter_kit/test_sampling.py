@@ -37,6 +37,10 @@ def test_balanced_draws_exactly_its_share_of_positives(labels, share):
     assert len(drawn) == 1000
 
 
+def test_balanced_bears_an_epoch_too_small_for_a_positive(labels):
+    assert labels[balanced(labels, 1, rng())].tolist() == [0]
+
+
 def test_balanced_draws_all_images_of_a_class_equally_often(labels):
     counts = np.bincount(balanced(labels, 2000, rng()), minlength=len(labels))
     assert set(counts[labels == 1]) == {10, 11}

@@ -201,6 +201,12 @@ def test_another_error_is_not_taken_for_one_of_memory(release, quick, tmp_path, 
         train(release, quick, tmp_path / "run")
 
 
+def test_a_training_that_diverges_says_what_to_make_smaller(release, tmp_path):
+    config = load_config("baseline", [*QUICK, "train.epochs=1", "train.learning_rate=1e30"])
+    with pytest.raises(StarterKitError, match=r"diverged.*smaller train\.learning_rate"):
+        train(release, config, tmp_path / "run")
+
+
 def test_a_run_is_not_overwritten_unasked(release, run_folder, quick):
     before = (run_folder / "model.safetensors").read_bytes()
     with pytest.raises(StarterKitError, match=r"exists already.*--overwrite"):
