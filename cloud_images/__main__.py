@@ -124,7 +124,7 @@ def build(
     source: Annotated[str | None, typer.Option(help="Where fields and tracks come from.")] = None,
     attribution: Annotated[str | None, typer.Option(help="Whom users of the images have to name.")] = None,
     seed: Annotated[
-        int, typer.Option(help="Decides the shuffle, the split and which other clouds are taken.")
+        int, typer.Option(min=0, help="Decides the shuffle, the split and which other clouds are taken.")
     ] = 0,
 ) -> None:
     """Cut labelled images around tropical cyclones and other clouds out of gridded fields."""
@@ -189,7 +189,7 @@ def verify(directory: Folder) -> None:
 def preview(
     directory: Folder,
     out: Annotated[Path, typer.Option(help="The picture to write (PNG).")],
-    seed: Annotated[int, typer.Option(help="Another seed shows other images.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed shows other images.")] = 0,
 ) -> None:
     """Draw a contact sheet: storms by time to genesis, other clouds by latitude."""
     typer.echo(str(draw_contact_sheet(open_release(directory), out, seed=seed)))
@@ -235,7 +235,9 @@ def import_(
     attribution: Annotated[str, typer.Option(help="Whom to name.")] = "",
     licence: Annotated[str, typer.Option(help="Name of the licence.")] = "unknown",
     licence_url: Annotated[str, typer.Option(help="Address of the licence.")] = "",
-    seed: Annotated[int | None, typer.Option(help="Decides shuffle and split. Default: drawn.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Decides shuffle and split. Default: drawn.")
+    ] = None,
 ) -> None:
     """Make a release of image files: an export is restored bit by bit, other files are shuffled and split."""
     with _progress() as on_progress:

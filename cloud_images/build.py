@@ -218,9 +218,9 @@ def _divide_negatives(
 def _sample(
     negatives: Patches, positives: int, ratio: float, rng: np.random.Generator, dropped: Counter[str]
 ) -> Patches:
-    most = round(ratio * positives)
-    if len(negatives) <= most:
+    if len(negatives) <= ratio * positives:
         return negatives
+    most = round(ratio * positives)
     dropped["negative: beyond the wanted number for each positive"] += len(negatives) - most
     return negatives[np.sort(rng.choice(len(negatives), most, replace=False))]
 

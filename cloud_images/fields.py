@@ -93,12 +93,18 @@ class Fields:
     def read(self, frame: Frame) -> np.ndarray:
         """OLR in W m⁻², float (rows, columns) in the order of the source's `grid`; NaN where missing.
 
-        Raises ReleaseError where most values of the first field cannot be OLR: then units or sign are not
-        what the file says.
+        Raises ReleaseError where the file is damaged there, or where most values of the first field cannot
+        be OLR: then units or sign are not what the file says.
         """
         source = self.sources[frame.source]
         field = self._open(frame.source)[source.variable].isel(dict(frame.at)).squeeze(drop=True)
-        values = field.transpose(source.latitude_dimension, source.longitude_dimension).to_numpy()
+        try:
+            values = field.transpose(source.latitude_dimension, source.longitude_dimension).to_numpy()
+        except (OSError, RuntimeError, ValueError) as error:  # netCDF4, and Zarr's codecs
+            raise ReleaseError(
+                f"{source.path}: {source.variable} at {show_time(frame.seconds, self.calendar)} cannot be "
+                f"read: {error}. The file is damaged, or was not copied whole"
+            ) from error
         values = values[source.grid.rows][:, source.grid.columns]
         if not np.issubdtype(values.dtype, np.floating):
             values = values.astype(np.float32)

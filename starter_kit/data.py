@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cloud_images import Release, ReleaseError, open_release
 from cloud_images.shards import ShardedImages
+from cloud_images.tables import contradictions
 from starter_kit.config import ValidationConfig
 from starter_kit.errors import StarterKitError
 
@@ -53,6 +54,10 @@ def load_training_data(release: Release, validation: ValidationConfig) -> Traini
         raise StarterKitError(
             f"{release.directory} has {len(table)} rows in train.csv and {len(images)} training images; "
             "downloading again repairs it."
+        )
+    for contradiction in contradictions(table):
+        raise StarterKitError(
+            f"{release.directory / 'train.csv'} has {contradiction}. Downloading again repairs it."
         )
     folds = assign_folds(table, validation)
     held_back = folds == validation.fold

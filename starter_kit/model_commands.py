@@ -118,7 +118,7 @@ def predict(
             f"Threshold {threshold:.6g}: precision {result.precision:.3f} at recall {result.recall:.3f} "
             "on validation."
         )
-    with _progress("test images", total=len(loaded) * len(release.test_images)) as advance:
+    with _progress("test images", total=len(loaded) * release.manifest.counts.test.images) as advance:
         table = predict_test([run.model for run in loaded], release, tta=tta, on_progress=advance)
     if column == "label":
         table = table.select("image_id", label=(pl.col("score") >= threshold).cast(pl.UInt8))

@@ -62,6 +62,8 @@ def test_too_few_negatives_say_why(run):
     assert "negative: too near to the border between train and test:" in message
     assert "--guard-hours" in message
     assert "is left for train" in run(choices=Choices(negatives_per_positive=0))
+    endless = run(choices=Choices(negatives_per_positive=float("inf"), guard_hours=10_000))
+    assert "is left for train" in endless
 
 
 def test_where_jma_does_not_watch_nothing_is_called_a_negative(run, tmp_path):

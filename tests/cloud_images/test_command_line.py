@@ -88,6 +88,15 @@ def test_refusals_are_one_line_and_status_2(folder, tmp_path):
     )
 
 
+@pytest.mark.parametrize("command", ["build", "preview", "import"])
+def test_a_negative_seed_is_refused(folder, tmp_path, command):
+    inputs = ("--fields", "a.nc", "--tracks", "a.csv", "--test-from", "2000-01-01")
+    done = run(command, *(inputs if command == "build" else [folder]), "--out", tmp_path / "x", "--seed=-1")
+    assert done.returncode == 2
+    assert "'--seed'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_more_images_than_the_disk_holds_are_refused_at_once(tmp_path):
     line = refused("synthesize", "--train", 10**9, "--test", 64, "--seed", 0, "--out", tmp_path / "r")
     assert "No space" in line

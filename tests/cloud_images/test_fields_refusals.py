@@ -185,6 +185,22 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
         open_fields(tmp_path / "fields.nc")
 
 
+@pytest.mark.parametrize("kind", ["netcdf", "zarr"])
+def test_a_damaged_field_is_named_with_its_time(tmp_path, dataset, kind):
+    path = tmp_path / f"olr.{kind}"
+    packed = {"chunks" if kind == "zarr" else "chunksizes": (1, *dataset["olr"].shape[1:])}
+    if kind == "zarr":
+        dataset.to_zarr(path, encoding={"olr": packed})
+        (path / "olr" / "c" / "0" / "0" / "0").write_bytes(b"junk" * 100)
+    else:
+        dataset.to_netcdf(path, encoding={"olr": {**packed, "zlib": True}})
+        whole = path.read_bytes()
+        start = whole.index(b"\x78\x5e")  # a zlib stream at netCDF4's default level
+        path.write_bytes(whole[: start + 20] + b"junk" * 10 + whole[start + 60 :])
+    with pytest.raises(ReleaseError, match=rf"olr\.{kind}: olr at 2.* cannot be read: .* is damaged"):
+        read_first(path)
+
+
 def test_grib_without_its_reader_names_the_extra(tmp_path):
     if "cfgrib" in xr.backends.list_engines():
         pytest.skip("cfgrib is installed")

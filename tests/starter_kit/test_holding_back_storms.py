@@ -1,5 +1,6 @@
 """Validation shares no storm, and no days of negatives, with training."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -18,6 +19,14 @@ def storms_of(data, positions):
 def days_of_negatives(table, positions, data):
     days = table["time"].dt.epoch("d").to_numpy()
     return set(days[positions][data.labels[positions] == 0])
+
+
+def test_a_label_that_is_none_is_refused(release, tmp_path):
+    folder = shutil.copytree(release.directory, tmp_path / "damaged")
+    table = folder / "train.csv"
+    table.write_text(table.read_text().replace(",0,", ",7,", 1))
+    with pytest.raises(StarterKitError, match="a label that is neither 0 nor 1 in 1 rows"):
+        load_training_data(open_data(folder), ValidationConfig())
 
 
 def test_no_storm_lies_on_both_sides(release):

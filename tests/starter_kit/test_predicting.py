@@ -1,5 +1,8 @@
 """What predict writes is a submission that the platform accepts."""
 
+import os
+import shutil
+
 import numpy as np
 import polars as pl
 import pytest
@@ -156,6 +159,14 @@ def test_an_impossible_file_is_refused_before_predicting(release, shell, tmp_pat
     ended = shell("predict", tmp_path, "--data", release.directory, "--out", tmp_path / name)
     assert ended.status == 1
     assert said in ended.err
+
+
+def test_damaged_test_images_are_named(release, run_folder, shell, tmp_path):
+    folder = shutil.copytree(release.directory, tmp_path / "damaged")
+    os.truncate(folder / "test" / "images-00000.npy", 50)
+    ended = shell("predict", run_folder, "--data", folder, "--out", tmp_path / "s.csv")
+    assert ended.status == 1
+    assert "images-00000.npy is no readable .npy file" in ended.err
 
 
 def test_what_is_no_run_is_refused(release, shell, tmp_path):
