@@ -192,7 +192,8 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = ENVIRONMENT.own_machine
+# Straight from where they are written: nothing needs to be collected.
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = ENVIRONMENT.own_machine
 
 # --- People -----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ os.environ.update(
     SITE_URL="http://testserver",
     DATABASE_URL=os.environ.get("TAMAGO_TEST_DATABASE_URL", f"sqlite:///{_folder}/db.sqlite3"),
     DATA_DIR=_folder,
+    STATIC_ROOT=_folder,
     EMAIL_TO_CONSOLE="true",
     SECURE_COOKIES="false",
     LOG_LEVEL="WARNING",
