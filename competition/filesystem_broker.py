@@ -20,12 +20,12 @@ log = structlog.get_logger(__name__)
 
 
 class Channel(filesystem.Channel):
-    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:  # type: ignore[override]
         # The name as kombu's own reader sorts and filters it; with a dot before, it is nobody's message.
         name = f"{round(monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
         folder = Path(self.data_folder_out)
         partial = folder / f".{name}"
-        partial.write_text(dumps(message))
+        partial.write_text(dumps(payload))
         partial.rename(folder / name)
 
     def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
