@@ -11,15 +11,20 @@ from django.utils.translation import gettext_lazy as _
 from competition.contests.models import Competition, Participation, RulesVersion, Team
 
 
-class RulesVersionInline(admin.TabularInline):
-    model = RulesVersion
-    fields = ("number", "created_at", "body")
-    readonly_fields = fields
+class ReadOnlyInline(admin.TabularInline):
+    """Rows that are looked at and never changed here."""
+
     can_delete = False
     extra = 0
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class RulesVersionInline(ReadOnlyInline):
+    model = RulesVersion
+    fields = ("number", "created_at", "body")
+    readonly_fields = fields
 
 
 @admin.register(Competition)
@@ -114,15 +119,10 @@ class RulesVersionAdmin(ReadOnlyAdmin):
     list_filter = ("competition",)
 
 
-class ParticipationInline(admin.TabularInline):
+class ParticipationInline(ReadOnlyInline):
     model = Participation
     fields = ("user", "rules", "rules_accepted_at", "joined_at")
     readonly_fields = fields
-    can_delete = False
-    extra = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Team)

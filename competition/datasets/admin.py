@@ -1,23 +1,17 @@
 """Registered releases, for staff. The organizer's console registers them, after verifying every byte."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib import admin
-from django.http import HttpRequest
 
-from competition.contests.admin import ReadOnlyAdmin
+from competition.contests.admin import ReadOnlyAdmin, ReadOnlyInline
 from competition.datasets.models import Release, ReleaseFile
 
 
-class ReleaseFileInline(admin.TabularInline):
+class ReleaseFileInline(ReadOnlyInline):
     model = ReleaseFile
     fields = ("path", "size", "sha256")
     readonly_fields = fields
-    can_delete = False
-    extra = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Release)

@@ -4,24 +4,19 @@ Private scores have no page here: they leave through the leaderboards alone, aft
 everybody.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from competition.contests.admin import ReadOnlyAdmin
+from competition.contests.admin import ReadOnlyAdmin, ReadOnlyInline
 from competition.submissions.models import Score, Submission, Worker
 
 
-class ScoreInline(admin.TabularInline):
+class ScoreInline(ReadOnlyInline):
     model = Score
     fields = ("created_at", "value", "passed_gate", "recall", "precision", "metric_version", "engine")
     readonly_fields = fields
-    can_delete = False
-    extra = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Submission)
