@@ -30,7 +30,7 @@ def test_the_site_uses_this_transport(channel: Channel) -> None:
 
 
 def test_an_empty_message_is_passed_over_and_the_next_arrives(channel: Channel, tmp_path: Path) -> None:
-    (tmp_path / "1_half-written.scoring.msg").touch()
+    (tmp_path / "0_half-written.scoring.msg").touch()
     channel._put("scoring", {"body": "next"})
     with pytest.raises(Empty):
         channel._get("scoring")
