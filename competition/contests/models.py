@@ -75,6 +75,8 @@ class Competition(models.Model):
     # Validated by scoring.MetricConfig. The version rises with each change, and every score names it.
     metric = models.JSONField(_("metric"), default=default_metric)
     metric_version = models.PositiveIntegerField(default=1)
+    # Blum and Hardt 2015: a public score changes only when it is better by more than the noise.
+    ladder = models.BooleanField(_("show a new public score only if it is clearly better"), default=False)
 
     daily_limit = models.PositiveSmallIntegerField(
         _("submissions per team and day (UTC)"), default=5, validators=[MinValueValidator(1)]

@@ -131,6 +131,7 @@ class Score(models.Model):
     engine = models.CharField(max_length=40)
     device = models.CharField(max_length=80)
     seconds = models.JSONField(default=dict)  # by stage
+    replicates = models.BinaryField(null=True)  # what each bootstrap draw would have ranked it by, float64
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -150,6 +151,7 @@ class PrivateScore(models.Model):
     passed_gate = models.BooleanField()
     recall = models.FloatField(null=True)
     precision = models.FloatField(null=True)
+    replicates = models.BinaryField(null=True)
 
     def __str__(self) -> str:
         return f"{self.score_id}: private"
