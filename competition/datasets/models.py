@@ -1,5 +1,6 @@
 """Releases: the data of a competition, file by file. The folder's format is `cloud_images.release`."""
 
+import uuid
 from pathlib import Path
 from typing import ClassVar
 
@@ -40,8 +41,44 @@ class Release(models.Model):
         return settings.RELEASES_DIR / self.folder
 
     @property
+    def solution(self) -> "SolutionVersion | None":
+        """The correction in force; None where the folder's own solution is."""
+        return self.corrections.filter(published_at__isnull=False).order_by("-published_at").first()
+
+    @property
     def solution_path(self) -> Path:
-        return self.directory / "solution.parquet"
+        """The solution in force: what submissions are scored with."""
+        return self.path_of(self.solution)
+
+    def path_of(self, solution: "SolutionVersion | None") -> Path:
+        return Path(solution.file.path) if solution else self.directory / "solution.parquet"
+
+
+def correction_path(version: "SolutionVersion", filename: str) -> str:
+    """Where a corrected solution lies in storage: below MEDIA_ROOT, which has no URL."""
+    return f"solutions/{version.release_id}/{uuid.uuid4().hex}.parquet"
+
+
+class SolutionVersion(models.Model):
+    """A corrected solution of a release. The folder and its checksums stay as they were handed out: nothing
+    that participants hold has changed. In force from `published_at` on, which a rescoring sets."""
+
+    release = models.ForeignKey(Release, models.CASCADE, related_name="corrections")
+    file = models.FileField(upload_to=correction_path, max_length=200)
+    size = models.PositiveBigIntegerField()  # bytes
+    sha256 = models.CharField(max_length=64)
+    changes = models.JSONField(
+        default=dict
+    )  # against the one before: {"labels": n, "splits": n, "columns": […]}
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    uploaded_at = models.DateTimeField(auto_now_add=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-uploaded_at"]
+
+    def __str__(self) -> str:
+        return f"{self.release}: {self.sha256[:12]}"
 
 
 class ReleaseFile(models.Model):

@@ -8,10 +8,11 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from competition.contests.models import Competition, Team
-from competition.datasets.models import Release
+from competition.datasets.models import Release, SolutionVersion
 
 
 class State(models.TextChoices):
@@ -117,10 +118,146 @@ class Submission(models.Model):
         return self.state in TERMINAL
 
 
+class RescoringQuerySet(models.QuerySet["Rescoring"]):
+    def unfinished(self) -> Self:
+        return self.filter(state__in=Rescoring.UNFINISHED)
+
+    def published(self) -> Self:
+        return self.filter(state=Rescoring.State.PUBLISHED)
+
+    def unattended(self) -> Self:
+        """A worker has something to do, and none is at it: what the periodic reclaim rings for."""
+        now = timezone.now()
+        return self.filter(
+            Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=now),
+            Q(not_before__isnull=True) | Q(not_before__lte=now),
+            state__in=Rescoring.AT_WORK,
+        )
+
+
+class Rescoring(models.Model):
+    """All entries of a competition scored again, for a reason that people are told.
+
+    Its scores count, and are seen, from the moment its state is `published`: see `ScoreManager`.
+    """
+
+    class State(models.TextChoices):
+        PREPARING = "preparing", _("waiting for a worker")
+        RUNNING = "running", _("scoring")
+        READY = "ready", _("ready to be looked at")
+        PUBLISHING = "publishing", _("being published")  # entries that came in meanwhile are scored first
+        PUBLISHED = "published", _("published")
+        DISCARDED = "discarded", _("discarded")
+        FAILED = "failed", _("failed")
+
+    UNFINISHED = (State.PREPARING, State.RUNNING, State.READY, State.PUBLISHING)
+    AT_WORK = (State.PREPARING, State.RUNNING, State.PUBLISHING)
+
+    competition = models.ForeignKey(Competition, models.CASCADE, related_name="rescorings")
+    reason = models.CharField(_("reason"), max_length=300)
+    reason_ja = models.CharField(_("reason (Japanese)"), max_length=300, blank=True)
+    # What every entry is scored with, changed or not; `solution` is empty where the one in force stays.
+    metric = models.JSONField()
+    metric_version = models.PositiveIntegerField()
+    solution = models.ForeignKey(
+        SolutionVersion, models.PROTECT, null=True, blank=True, related_name="rescorings"
+    )
+    state = models.CharField(max_length=12, choices=State.choices, default=State.PREPARING)
+    error = models.TextField(blank=True)  # of state `failed`
+    accept_failures = models.BooleanField(default=False)  # publish although some entries keep their old score
+    report = models.JSONField(default=dict, blank=True)  # before and after, as it was when published
+
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    started_at = models.DateTimeField(auto_now_add=True)
+    finished_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    # A worker's claim on the next batch, as on a submission.
+    lease_owner = models.CharField(max_length=120, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)  # since the last batch that was written
+    not_before = models.DateTimeField(null=True, blank=True)
+    one_by_one = models.PositiveIntegerField(
+        default=0
+    )  # so many entries singly: one of them kills its worker
+
+    objects = RescoringQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["competition"],
+                condition=Q(state__in=["preparing", "running", "ready", "publishing"]),
+                name="one_unfinished_rescoring",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.competition}, {self.started_at:%Y-%m-%d %H:%M}: {self.reason}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("organizing:rescoring", args=[self.competition.slug, self.pk])
+
+    def text(self) -> str:
+        """The reason in the reader's language, in English where it is not translated."""
+        translated = self.reason_ja if (get_language() or "").startswith("ja") else ""
+        return translated or self.reason
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.state in self.UNFINISHED
+
+    @property
+    def is_at_work(self) -> bool:
+        return self.state in self.AT_WORK
+
+
+class RescoringFailure(models.Model):
+    """An entry that a rescoring could not score. It keeps the score it had."""
+
+    rescoring = models.ForeignKey(Rescoring, models.CASCADE, related_name="failures")
+    submission = models.ForeignKey(Submission, models.CASCADE, related_name="+")
+    error = models.TextField()
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["rescoring", "submission"], name="one_failure_per_entry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.submission_id}: {self.error}"
+
+
+class ScoreManager(models.Manager["Score"]):
+    """The scores that people may know of. Those of a rescoring do not exist for any reader, by whatever way
+    the reader comes (`submission.scores`, the administration, an export), until it is published."""
+
+    def get_queryset(self) -> models.QuerySet["Score"]:
+        known = Q(rescoring__isnull=True) | Q(rescoring__state=Rescoring.State.PUBLISHED)
+        return super().get_queryset().filter(known)
+
+
+class PrivateScoreManager(models.Manager["PrivateScore"]):
+    """As `ScoreManager`."""
+
+    def get_queryset(self) -> models.QuerySet["PrivateScore"]:
+        known = Q(score__rescoring__isnull=True) | Q(score__rescoring__state=Rescoring.State.PUBLISHED)
+        return super().get_queryset().filter(known)
+
+
 class Score(models.Model):
     """The public result of one evaluation. Append-only: rescoring adds a row, and the newest counts."""
 
     submission = models.ForeignKey(Submission, models.CASCADE, related_name="scores")
+    rescoring = models.ForeignKey(
+        Rescoring, models.RESTRICT, null=True, blank=True, related_name="scores"
+    )  # which made it, if any
+    # What it was scored with; empty: the solution in the release's folder.
+    solution = models.ForeignKey(SolutionVersion, models.PROTECT, null=True, blank=True, related_name="+")
     result = models.JSONField()  # scoring's Result of the public part
     value = models.FloatField(null=True)  # in the metric's unit; empty below the gate
     passed_gate = models.BooleanField()
@@ -134,9 +271,15 @@ class Score(models.Model):
     replicates = models.BinaryField(null=True)  # what each bootstrap draw would have ranked it by, float64
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = ScoreManager()
+    with_unpublished = models.Manager["Score"]()
+
     class Meta:
         ordering: ClassVar = ["-id"]
         get_latest_by = "id"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["submission", "rescoring"], name="one_score_per_rescoring"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.submission_id}: {self.value}"
@@ -152,6 +295,9 @@ class PrivateScore(models.Model):
     recall = models.FloatField(null=True)
     precision = models.FloatField(null=True)
     replicates = models.BinaryField(null=True)
+
+    objects = PrivateScoreManager()
+    with_unpublished = models.Manager["PrivateScore"]()
 
     def __str__(self) -> str:
         return f"{self.score_id}: private"
