@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from competition.contests.models import Competition, Team
 from competition.refusal import Refusal
-from competition.submissions.models import PrivateScore, Score, State, Submission
+from competition.submissions.models import PrivateScore, Rescoring, Score, State, Submission
 from competition.submissions.results import best_first, counting_scores, metric_of
 from scoring import MetricConfig, rank
 
@@ -58,26 +58,29 @@ class _Entry:
     row: dict[str, Any] = field(compare=False)
 
 
-def public_standings(competition: Competition) -> list[Standing]:
-    """Best first; two queries. Submissions received before the close count also when scored after it."""
-    metric = metric_of(competition)
-    rows = _team_scores(competition, metric).filter(Q(nth=1)).values(*_COLUMNS, *_columns_of(""))
-    return _ranked(rows, Score, metric)
+def public_standings(competition: Competition, rescoring: Rescoring | None = None) -> list[Standing]:
+    """Best first; two queries. Submissions received before the close count also when scored after it.
+
+    rescoring: as if it were published, for its organizers to look at.
+    """
+    metric = metric_of(competition, rescoring)
+    rows = _team_scores(competition, metric, rescoring).filter(Q(nth=1)).values(*_COLUMNS, *_columns_of(""))
+    return _ranked(rows, Score, metric, rescoring)
 
 
-def private_standings(competition: Competition) -> list[Standing]:
+def private_standings(competition: Competition, rescoring: Rescoring | None = None) -> list[Standing]:
     """Each team's best private result among its final submissions: the chosen ones, or else its best public
     ones; four queries. Refused before the close."""
     _refuse_before_the_close(competition)
-    metric = metric_of(competition)
-    finals = _team_scores(competition, metric).filter(
+    metric = metric_of(competition, rescoring)
+    finals = _team_scores(competition, metric, rescoring).filter(
         Q(chosen__gt=0, submission__is_final=True) | Q(chosen=0, nth__lte=competition.max_finals)
     )
     rows = finals.filter(private__isnull=False).values(*_COLUMNS, *_columns_of("private__"))
-    public_ranks = {standing.team_id: standing.rank for standing in public_standings(competition)}
+    public_ranks = {standing.team_id: standing.rank for standing in public_standings(competition, rescoring)}
     return [
         replace(standing, public_rank=public_ranks.get(standing.team_id))
-        for standing in _ranked(rows, PrivateScore, metric)
+        for standing in _ranked(rows, PrivateScore, metric, rescoring)
     ]
 
 
@@ -98,7 +101,8 @@ def board_version(competition: Competition) -> str:
     scored = competition.submissions.filter(state=State.SCORED).count()
     finals = competition.submissions.filter(is_final=True).order_by("pk").values_list("pk", "team_id")
     teams = Team.objects.filter(competition=competition).order_by("pk").values_list("pk", "name")
-    shown = [newest, scored, competition.metric, competition.max_finals, competition.is_closed]
+    rescoring = competition.rescorings.published().values_list("pk", flat=True).first()
+    shown = [newest, rescoring, scored, competition.metric, competition.max_finals, competition.is_closed]
     digest = hashlib.sha256(repr([*shown, list(finals), list(teams)]).encode())
     return digest.hexdigest()[:16]
 
@@ -119,11 +123,13 @@ def _columns_of(result: str) -> list[str]:
     return [f"{result}{name}" for name in ("value", "recall", "precision", "passed_gate")]
 
 
-def _team_scores(competition: Competition, metric: MetricConfig) -> QuerySet[Score]:
+def _team_scores(
+    competition: Competition, metric: MetricConfig, rescoring: Rescoring | None
+) -> QuerySet[Score]:
     """All counting scores, each with its place in its team (`nth`, the best public one is 1) and what is to
     be said of the team: how many entries, the last of them, how many are chosen as final."""
     team = ["submission__team_id"]
-    return counting_scores(competition).annotate(
+    return counting_scores(competition, rescoring).annotate(
         nth=Window(RowNumber(), partition_by=team, order_by=best_first(metric)),
         entries=Window(Count("pk"), partition_by=team),
         last_submission_at=Window(Max("submission__received_at"), partition_by=team),
@@ -132,7 +138,10 @@ def _team_scores(competition: Competition, metric: MetricConfig) -> QuerySet[Sco
 
 
 def _ranked(
-    rows: Iterable[dict[str, Any]], model: type[Score] | type[PrivateScore], metric: MetricConfig
+    rows: Iterable[dict[str, Any]],
+    model: type[Score] | type[PrivateScore],
+    metric: MetricConfig,
+    rescoring: Rescoring | None,
 ) -> list[Standing]:
     """Standings of the best row of each team, by the public results or by the private ones."""
     result = "private__" if model is PrivateScore else ""
@@ -142,7 +151,9 @@ def _ranked(
     for ranked in rank(entries, metric):
         best.setdefault(ranked.entry.row["submission__team_id"], ranked.entry)
     # Out of the large JSON documents of these few alone: in the query above, all would have to be parsed.
-    shown = model.objects.filter(pk__in=[entry.row["pk"] for entry in best.values()])
+    shown = model.objects.as_if_published(rescoring).filter(
+        pk__in=[entry.row["pk"] for entry in best.values()]
+    )
     intervals = dict(shown.values_list("pk", "result__interval"))
     return [
         _standing(ranked.rank, ranked.entry, result, intervals.get(ranked.entry.row["pk"]))

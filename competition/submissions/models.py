@@ -232,21 +232,32 @@ class RescoringFailure(models.Model):
         return f"{self.submission_id}: {self.error}"
 
 
+def _known(rescoring: str, preview: Rescoring | None = None) -> Q:
+    """Scores made on the day, and those of rescorings that are published; of `preview` too, as if it were."""
+    known = Q(**{f"{rescoring}__isnull": True}) | Q(**{f"{rescoring}__state": Rescoring.State.PUBLISHED})
+    return known | Q(**{rescoring: preview}) if preview else known
+
+
 class ScoreManager(models.Manager["Score"]):
     """The scores that people may know of. Those of a rescoring do not exist for any reader, by whatever way
     the reader comes (`submission.scores`, the administration, an export), until it is published."""
 
     def get_queryset(self) -> models.QuerySet["Score"]:
-        known = Q(rescoring__isnull=True) | Q(rescoring__state=Rescoring.State.PUBLISHED)
-        return super().get_queryset().filter(known)
+        return super().get_queryset().filter(_known("rescoring"))
+
+    def as_if_published(self, rescoring: Rescoring | None) -> models.QuerySet["Score"]:
+        """And what people would know if `rescoring` were published: for its organizers to look at."""
+        return super().get_queryset().filter(_known("rescoring", rescoring))
 
 
 class PrivateScoreManager(models.Manager["PrivateScore"]):
     """As `ScoreManager`."""
 
     def get_queryset(self) -> models.QuerySet["PrivateScore"]:
-        known = Q(score__rescoring__isnull=True) | Q(score__rescoring__state=Rescoring.State.PUBLISHED)
-        return super().get_queryset().filter(known)
+        return super().get_queryset().filter(_known("score__rescoring"))
+
+    def as_if_published(self, rescoring: Rescoring | None) -> models.QuerySet["PrivateScore"]:
+        return super().get_queryset().filter(_known("score__rescoring", rescoring))
 
 
 class Score(models.Model):

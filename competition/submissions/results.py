@@ -10,20 +10,22 @@ from django.db.models import F, OuterRef, Subquery
 from django.db.models.expressions import OrderBy
 
 from competition.contests.models import Competition
-from competition.submissions.models import Score, State
+from competition.submissions.models import Rescoring, Score, State
 from scoring import MetricConfig
 
 OPEN_CURVE_DIGITS = 2
 
 
-def metric_of(competition: Competition) -> MetricConfig:
-    return MetricConfig.model_validate(competition.metric)
+def metric_of(competition: Competition, rescoring: Rescoring | None = None) -> MetricConfig:
+    return MetricConfig.model_validate(rescoring.metric if rescoring else competition.metric)
 
 
-def counting_scores(competition: Competition):
-    """The newest public score of each scored submission of the competition, a QuerySet of `Score`."""
-    newest = Score.objects.filter(submission=OuterRef("submission")).order_by("-pk").values("pk")[:1]
-    return Score.objects.filter(
+def counting_scores(competition: Competition, rescoring: Rescoring | None = None):
+    """The newest public score of each scored submission of the competition, a QuerySet of `Score`; with a
+    `rescoring` as if that were published."""
+    known = Score.objects.as_if_published(rescoring)
+    newest = known.filter(submission=OuterRef("submission")).order_by("-pk").values("pk")[:1]
+    return known.filter(
         submission__competition=competition, submission__state=State.SCORED, pk=Subquery(newest)
     ).order_by()
 
