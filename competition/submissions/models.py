@@ -280,6 +280,8 @@ class Score(models.Model):
     device = models.CharField(max_length=80)
     seconds = models.JSONField(default=dict)  # by stage
     replicates = models.BinaryField(null=True)  # what each bootstrap draw would have ranked it by, float64
+    # Of its team's ladder: clearly better than the best before it, so that it is shown before the close.
+    is_rung = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ScoreManager()
@@ -312,6 +314,54 @@ class PrivateScore(models.Model):
 
     def __str__(self) -> str:
         return f"{self.score_id}: private"
+
+
+class Fingerprint(models.Model):
+    """What is kept of a submission's predictions, to compare it with others; see `probing`. For organizers'
+    signs alone: `lift` is made of the public labels."""
+
+    submission = models.OneToOneField(
+        Submission, models.CASCADE, related_name="fingerprint", primary_key=True
+    )
+    images = models.PositiveIntegerField()
+    distinct = models.PositiveIntegerField()  # different scores among them
+    lift = models.FloatField()  # of the public positives over its negatives: ROC AUC - 1/2 in standard errors
+    sketch = models.BinaryField()  # float32: the sums of the ranks in each bucket of images
+
+    def __str__(self) -> str:
+        return str(self.submission_id)
+
+
+class ProbingSign(models.Model):
+    """A series of submissions that looks made to read labels out of scores. Organizers judge it; nothing
+    follows from it by itself, and participants do not see it."""
+
+    class Kind(models.TextChoices):
+        SMALL_CHANGES = "small_changes", _("tiny changes, again and again")
+        FEW_VALUES = "few_values", _("blocks instead of predictions")
+        UNRELATED_GUESSES = "unrelated_guesses", _("guesses that have nothing in common")
+        SAME_AS_ANOTHER = "same_as_another", _("the same as another team's")
+
+    competition = models.ForeignKey(Competition, models.CASCADE, related_name="probing_signs")
+    team = models.ForeignKey(Team, models.CASCADE, related_name="probing_signs")
+    other_team = models.ForeignKey(Team, models.CASCADE, null=True, blank=True, related_name="+")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    strength = models.PositiveSmallIntegerField()  # how many submissions the series has
+    evidence = models.JSONField(default=dict)  # numbers for the sentence that organizers read
+    submissions = models.ManyToManyField(Submission, related_name="probing_signs")
+    found_at = models.DateTimeField(default=timezone.now)
+    renewed_at = models.DateTimeField(default=timezone.now)
+    dismissed_at = models.DateTimeField(null=True, blank=True)
+    dismissed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    note = models.CharField(_("note"), max_length=300, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-renewed_at"]
+
+    def __str__(self) -> str:
+        return f"{self.team}: {self.get_kind_display()}"
 
 
 class Worker(models.Model):

@@ -12,8 +12,9 @@ from django.db.models.expressions import OrderBy
 from competition.contests.models import Competition
 from competition.submissions.models import Rescoring, Score, State
 from scoring import MetricConfig
+from scoring.disclosure import disclosed, withheld
 
-OPEN_CURVE_DIGITS = 2
+DEFAULT_DIGITS: int = MetricConfig.model_fields["digits"].default
 
 
 def metric_of(competition: Competition, rescoring: Rescoring | None = None) -> MetricConfig:
@@ -41,16 +42,25 @@ def best_first(metric: MetricConfig) -> list[OrderBy]:
     ]
 
 
-def public_result(score: Score, competition: Competition) -> dict[str, Any]:
-    """The public result as people see it: before the close with a curve that is just good enough to draw.
+def public_result(score: Score, competition: Competition, viewer: Any = None) -> dict[str, Any]:
+    """The public result as people see it: the one place that a page, the API or a file takes it from.
 
-    Its thresholds are scores of positive images. Whoever gave each image a score of its own would read the
-    public part's solution off them, and much of it off exact precisions.
+    Before the close it is what `scoring.disclosure` lets through, and nothing of an entry that the Ladder
+    holds back (`shown` is False then, and all else None). After the close, and for a `viewer` who organizes
+    the competition, it is the exact one.
     """
-    curve = score.result.get("curve")
-    if competition.is_closed or not curve:
-        return score.result
-    drawn = {
-        name: [round(value, OPEN_CURVE_DIGITS) for value in curve[name]] for name in ("precision", "recall")
-    }
-    return score.result | {"curve": {**drawn, "threshold": [None] * len(drawn["recall"])}}
+    if sees_everything(competition, viewer):
+        return score.result | {"shown": True}
+    if not score.is_rung:
+        return withheld(score.result)
+    return disclosed(score.result, digits_of(competition))
+
+
+def sees_everything(competition: Competition, viewer: Any = None) -> bool:
+    """Exact public results are everybody's after the close, and the organizers' always: they can know the
+    solution, and take no part."""
+    return competition.is_closed or (viewer is not None and competition.is_organized_by(viewer))
+
+
+def digits_of(competition: Competition) -> int:
+    return competition.metric.get("digits", DEFAULT_DIGITS)
