@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from competition.submissions.files import FileGone, local_copy, reading_limits
 from competition.submissions.leases import MAX_ATTEMPTS, Lease, claim
-from competition.submissions.models import PrivateScore, Score, State, Submission
+from competition.submissions.models import State, Submission
 from competition.submissions.resident import solution_at
-from scoring import Grade, InvalidSubmission, MetricConfig, Result, grade
+from competition.submissions.yardstick import Yardstick, in_force, lock, write_score
+from scoring import Grade, InvalidSubmission, grade
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +36,8 @@ def evaluate(submission_id: uuid.UUID, *, worker: str, on_overtime: Callable[[],
     submission = Submission.objects.select_related("competition", "release").get(pk=submission_id)
     try:
         with lease.kept_alive(on_overtime=on_overtime):
-            graded = _grade(submission)
-        _record(lease, submission, graded)
+            while not _record(lease, submission, *_graded_as_now(submission)):
+                log.info("submission.scored_too_late", id=str(submission_id))
     except InvalidSubmission as invalid:
         if lease.release(State.INVALID, problems=[problem.to_dict() for problem in invalid.problems]):
             log.info("submission.invalid", id=str(submission_id), problems=len(invalid.problems))
@@ -50,33 +51,34 @@ def evaluate(submission_id: uuid.UUID, *, worker: str, on_overtime: Callable[[],
         raise
 
 
-def _grade(submission: Submission) -> Grade:
+def grade_submission(submission: Submission, yardstick: Yardstick) -> Grade:
+    """Raises InvalidSubmission, FileGone, and what the machine may do wrong."""
     with local_copy(submission) as path:
         return grade(
             path,
-            solution_at(submission.release.solution_path),
-            MetricConfig.model_validate(submission.competition.metric),
+            solution_at(yardstick.solution_path),
+            yardstick.config,
             device=settings.SCORING_DEVICE,
             limits=reading_limits(submission.size),
             filename=submission.filename,
         )
 
 
-def _record(lease: Lease, submission: Submission, graded: Grade) -> None:
+def _graded_as_now(submission: Submission) -> tuple[Grade, Yardstick]:
+    yardstick = in_force(submission)
+    return grade_submission(submission, yardstick), yardstick
+
+
+def _record(lease: Lease, submission: Submission, graded: Grade, yardstick: Yardstick) -> bool:
+    """Write what came out; False, and nothing, if another yardstick was put into force meanwhile."""
     with transaction.atomic():
+        lock(submission.competition_id)
+        if in_force(submission) != yardstick:
+            return False
         # First the state, which only the holder of the lease can change; then what follows from it.
         if not lease.release(State.SCORED, warnings=graded.warnings, error=""):
-            return
-        score = Score.objects.create(
-            submission=submission,
-            metric=graded.config.model_dump(mode="json"),
-            metric_version=submission.competition.metric_version,
-            engine=graded.engine,
-            device=graded.device,
-            seconds=graded.seconds,
-            **_columns(graded.public),
-        )
-        PrivateScore.objects.create(score=score, **_columns(graded.private))
+            return True
+        write_score(submission, graded, yardstick)
     log.info(
         "submission.scored",
         id=str(submission.pk),
@@ -84,16 +86,7 @@ def _record(lease: Lease, submission: Submission, graded: Grade) -> None:
         waited=round((timezone.now() - submission.received_at).total_seconds(), 3),
         device=graded.device,
     )
-
-
-def _columns(result: Result) -> dict:
-    return {
-        "result": result.to_dict(),
-        "value": result.score,
-        "passed_gate": result.passed_gate,
-        "recall": result.recall,
-        "precision": result.precision,
-    }
+    return True
 
 
 def _retry_or_fail(lease: Lease, submission: Submission, error: str) -> None:

@@ -166,7 +166,7 @@ def _validate(submission: Submission) -> None:
 def _queue(lease: Lease, **fields) -> None:
     with transaction.atomic():
         if lease.release(State.QUEUED, **fields):
-            transaction.on_commit(partial(enqueue, lease.submission_id))
+            transaction.on_commit(partial(enqueue, lease.pk))
 
 
 def _refuse_unless_open(competition: Competition) -> None:
