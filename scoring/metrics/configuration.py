@@ -2,7 +2,9 @@
 
 ``MetricConfig.model_validate({"metric": "recall_constrained_precision", …})`` returns the class that the
 registry ``METRICS`` holds under that name. To add a metric, subclass ``MetricConfig``, give it its name as
-a ``Literal`` and its version, define ``evaluate``, and import it in ``scoring.metrics``.
+a ``Literal``, its version and what it is as data (title, direction, range, gate), define ``evaluate``, write
+its exact definition and source into the docstring, and import it in ``scoring.metrics``. The docstring is
+what `docs/metrics.md`, the site and ``python -m scoring metrics`` show.
 """
 
 from collections.abc import Callable
@@ -18,27 +20,44 @@ DEFAULT_METRIC = "recall_constrained_precision"
 
 
 class MetricConfig(BaseModel):
-    """What all metrics are configured with; ``model_validate`` picks the metric by its name.
-
-    prediction: ``score`` (any finite float, higher is more typhoon-like) or ``label`` (0 or 1).
-    form: ``table`` for a header and columns, or ``2018`` for lines of ``name<TAB>0|1`` without a header.
-    cluster_by: the solution's column whose groups are resampled together. replicates: bootstrap resamples.
-    slices: columns of the solution to report separately. digits: of the public score, 1 to 15.
-    """
+    """What all metrics are configured with; ``model_validate`` picks the metric by its name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: ClassVar[int]
     title: ClassVar[str]
     higher_is_better: ClassVar[bool] = True
+    # The worst and the best value that the score can take, in ascending order.
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    # Which number of the result has to keep a floor; entries below it have no score and are ranked by it.
+    gate: ClassVar[Literal["recall", "precision"] | None] = None
+    # Whether the score needs images of both classes; all need a positive one.
+    needs_negatives: ClassVar[bool] = False
 
     metric: str
-    prediction: Literal["score", "label"] = "score"
-    form: Literal["table", "2018"] = "table"
-    cluster_by: str | None = "storm_id"
-    replicates: int = Field(default=1000, ge=0, le=100_000)
-    slices: tuple[str, ...] = ()
-    digits: int = Field(default=5, ge=1, le=15)
+    prediction: Literal["score", "label", "probability"] = Field(
+        default="score",
+        description="What is submitted for an image: a score (any finite number, higher is more typhoon-like),"
+        " a label (0 or 1), or a probability (a score from 0 to 1).",
+    )
+    form: Literal["table", "2018"] = Field(
+        default="table",
+        description="Of a submission: a table with a header, or lines of `name<TAB>0|1` without one, as in"
+        " 2018.",
+    )
+    cluster_by: str | None = Field(
+        default="storm_id",
+        description="The column of the solution whose groups are resampled together for the interval.",
+    )
+    replicates: int = Field(
+        default=1000, ge=0, le=100_000, description="Bootstrap replicates; 0 leaves the uncertainty out."
+    )
+    slices: tuple[str, ...] = Field(
+        default=(),
+        description="Columns of the solution to report separately, such as basin; lead_time_day, season and"
+        " hemisphere are derived.",
+    )
+    digits: int = Field(default=5, ge=1, le=15, description="Decimals of the public score.")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "MetricConfig":
         if cls is MetricConfig:
@@ -47,7 +66,9 @@ class MetricConfig(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        METRICS[cls.model_fields["metric"].default] = cls
+        name = cls.model_fields["metric"]
+        if not name.is_required():  # a family's common base has no name
+            METRICS[name.default] = cls
 
     @model_validator(mode="wrap")
     @classmethod
@@ -65,9 +86,21 @@ class MetricConfig(BaseModel):
             raise ValueError('form "2018" holds labels: set prediction to "label"')
         return self
 
+    @property
+    def column(self) -> str:
+        """The name of the predictions' column in a submission file."""
+        return "label" if self.prediction == "label" else "score"
+
     def evaluate(self, part: Part, *, public: Result | None = None) -> Result:
         """The result on one part; public: the public part's result, when this is the private part.
 
         Raises ValueError where the metric is not defined, such as recall without positives.
         """
         raise NotImplementedError
+
+    def require_classes(self, part: Part) -> None:
+        """Raises ValueError where a class is missing without which the metric is not defined."""
+        if not len(part.positives):
+            raise ValueError(f"{self.title} is not defined: there is no positive image")
+        if self.needs_negatives and not len(part.negatives):
+            raise ValueError(f"{self.title} is not defined: there is no negative image")

@@ -37,8 +37,10 @@ class RecallConstrainedPrecision(MetricConfig):
 
     version: ClassVar[int] = 1
     title: ClassVar[str] = "Precision at a recall floor"
+    gate: ClassVar[Literal["recall", "precision"] | None] = "recall"
 
     metric: Literal["recall_constrained_precision"] = "recall_constrained_precision"
+    prediction: Literal["score", "label"] = "score"
     recall_floor: float = Field(default=0.79, gt=0, le=1)
     threshold: Literal["per_split", "from_public", "submitted"] = "per_split"
 

@@ -14,26 +14,48 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class RocCurve:
+    """Share of the negatives and of the positives that are called, of ascending threshold, from 1 to 0."""
+
+    false_positive_rate: list[float]
+    recall: list[float]
+
+
+@dataclass(frozen=True)
+class ReliabilityCurve:
+    """Per bin of the forecast probability that holds images: mean forecast, share of positives, images."""
+
+    forecast: list[float]
+    observed: list[float]
+    count: list[int]
+
+
+@dataclass(frozen=True)
 class Result:
     """The result on one part of the test set.
 
     score: None below the gate, where an entry has no score. threshold: the images at or above it are called
-    positive; None for submitted labels. interval, probability_below_gate, slices: None until estimated.
+    positive; None for submitted labels. precision to tn: at the threshold; None for metrics that judge the
+    scores without one. interval, probability_below_gate, slices: None until estimated.
+    details: further numbers of the metric, by name. roc, reliability: for the metrics that are about them.
     """
 
     score: float | None
     passed_gate: bool
-    precision: float
-    recall: float
+    precision: float | None
+    recall: float | None
     threshold: float | None
-    tp: int
-    fp: int
-    fn: int
-    tn: int
+    tp: int | None
+    fp: int | None
+    fn: int | None
+    tn: int | None
     curve: Curve
     interval: tuple[float, float] | None = None
     probability_below_gate: float | None = None
     slices: dict[str, Any] | None = None
+    details: dict[str, float | None] | None = None
+    roc: RocCurve | None = None
+    reliability: ReliabilityCurve | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
