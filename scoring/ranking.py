@@ -8,13 +8,11 @@ from scoring.metrics import MetricConfig
 
 
 class Scored(Protocol):
-    """What is ranked: anything with a score (None below the gate) and a recall."""
+    """What is ranked: anything with a score (None below the gate), and with the number that the metric's gate
+    is on (``MetricConfig.gate``: ``recall`` or ``precision``) as an attribute of that name."""
 
     @property
     def score(self) -> float | None: ...
-
-    @property
-    def recall(self) -> float: ...
 
 
 Entry = TypeVar("Entry", bound=Scored)
@@ -29,15 +27,15 @@ class Ranked(Generic[Entry]):
 
 
 def rank(entries: Iterable[Entry], config: MetricConfig) -> list[Ranked[Entry]]:
-    """Entries with a score first, best first; then those below the gate, by recall, highest first.
+    """Entries with a score first, best first; then those below the gate, by what they lack, highest first.
 
-    Scores and recalls count to the ``digits`` of the configuration, as they are shown: what looks equal is
-    equal. Among equals the given order stays, so give them by time of submission.
+    What is compared counts to the ``digits`` of the configuration, as it is shown: what looks equal is equal.
+    Among equals the given order stays, so give them by time of submission.
     """
 
     def key(entry: Entry) -> tuple[bool, float]:
         below = entry.score is None
-        value = entry.recall if entry.score is None else entry.score
+        value = getattr(entry, config.gate or "recall") if entry.score is None else entry.score
         descending = below or config.higher_is_better
         return below, round(-value if descending else value, config.digits)
 

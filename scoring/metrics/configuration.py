@@ -37,8 +37,8 @@ class MetricConfig(BaseModel):
     metric: str
     prediction: Literal["score", "label", "probability"] = Field(
         default="score",
-        description="What is submitted for an image: a score (any finite number, higher is more typhoon-like),"
-        " a label (0 or 1), or a probability (a score from 0 to 1).",
+        description="What is submitted for an image: a score (any finite number, higher is more"
+        " typhoon-like), a label (0 or 1), or a probability (a score from 0 to 1).",
     )
     form: Literal["table", "2018"] = Field(
         default="table",
