@@ -121,9 +121,7 @@ def _uncertainty(uncertainty: Mapping[str, Any] | None, digits: int) -> dict[str
     shown = rounded(uncertainty, digits)
     if cloud := uncertainty.get("cloud"):
         # Sorted, so that no point tells which draw of storms it comes from.
-        points = sorted(
-            zip(*(rounded(cloud[name], DRAWN_DIGITS) for name in ("recall", "precision")), strict=True)
-        )
+        points = sorted(zip(*(rounded(cloud[name], digits) for name in ("recall", "precision")), strict=True))
         shown["cloud"] = {
             "recall": [recall for recall, _ in points],
             "precision": [precision for _, precision in points],

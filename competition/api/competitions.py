@@ -1,7 +1,8 @@
 """Competitions: the list, one of them, joining it, its files and its standings."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from django.core.cache import cache
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -16,7 +17,13 @@ from competition.api.problems import problems
 from competition.contests import models
 from competition.contests.joining import join_competition, participation_of
 from competition.datasets.downloads import current_release, downloadable_file, file_response
-from competition.leaderboards.standings import private_standings, public_standings
+from competition.leaderboards.standings import (
+    CACHE_SECONDS,
+    Standing,
+    board_version,
+    private_standings,
+    public_standings,
+)
 from competition.refusal import Refusal
 from competition.submissions.models import Score
 from competition.submissions.receive import next_reset, remaining_today
@@ -224,32 +231,49 @@ def leaderboard(
 ) -> dict:
     """Teams, the best first; those below the gate last. Scores have the digits that the organizers chose."""
     competition = visible_competition(request, slug)
-    standings = private_standings(competition) if part == "private" else public_standings(competition)
+    board = _board(competition, part)
     participation = participation_of(request.user, competition)
-    newest = Score.objects.filter(submission__competition=competition).values_list("created_at", flat=True)
+    own = participation.team_id if participation else None
     return {
         "competition": competition.slug,
         "part": part,
-        "updated_at": newest.first(),
+        "updated_at": board["updated_at"],
         "metric": competition.metric,
         "entries": [
-            {
-                "rank": each.rank,
-                "team": each.team,
-                "score": rounded(each.value, competition),
-                "passed_gate": each.passed_gate,
-                "recall": each.recall,
-                "precision": each.precision,
-                "interval": each.interval,
-                "tie_band": each.tie_band,
-                "entries": each.entries,
-                "last_submission_at": each.last_submission_at,
-                "is_mine": participation is not None and each.team_id == participation.team_id,
-                "public_rank": each.public_rank,
-            }
-            for each in standings[offset : offset + limit]
+            {**entry, "is_mine": team_id == own}
+            for team_id, entry in board["entries"][offset : offset + limit]
         ],
-        "count": len(standings),
+        "count": len(board["entries"]),
+    }
+
+
+def _board(competition: models.Competition, part: str) -> dict[str, Any]:
+    """The standings as they are sent, each beside its team's key; made once per version of the board, which
+    changes with the close: what is refused before it is not found either."""
+    key = f"board-json:{competition.pk}:{part}:{board_version(competition)}"
+    board = cache.get(key)
+    if board is None:
+        standings = private_standings(competition) if part == "private" else public_standings(competition)
+        newest = Score.objects.filter(submission__competition=competition).order_by("-pk")
+        entries = [(each.team_id, _entry(each, competition)) for each in standings]
+        board = {"updated_at": newest.values_list("created_at", flat=True).first(), "entries": entries}
+        cache.set(key, board, CACHE_SECONDS)
+    return board
+
+
+def _entry(standing: Standing, competition: models.Competition) -> dict[str, Any]:
+    return {
+        "rank": standing.rank,
+        "team": standing.team,
+        "score": rounded(standing.value, competition),
+        "passed_gate": standing.passed_gate,
+        "recall": standing.recall,
+        "precision": standing.precision,
+        "interval": standing.interval,
+        "tie_band": standing.tie_band,
+        "entries": standing.entries,
+        "last_submission_at": standing.last_submission_at,
+        "public_rank": standing.public_rank,
     }
 
 

@@ -99,10 +99,13 @@ class PartResult(Schema):
     model_config = ConfigDict(extra="allow")
 
     score: float | None = Field(description="Rounded to the competition's digits; null below the gate")
-    passed_gate: bool
+    shown: bool = Field(
+        True, description="false: no clear improvement over your best, so until the close nothing is told"
+    )
+    passed_gate: bool | None
     precision: float | None = None
     recall: float | None = None
-    threshold: float | None = None
+    threshold: float | None = Field(None, description="This and the counts: null until the close")
     tp: int | None = None
     fp: int | None = None
     fn: int | None = None

@@ -19,7 +19,7 @@ from competition.submissions.cancel import cancel_submission
 from competition.submissions.finals import choose_final
 from competition.submissions.models import Score, State, Submission
 from competition.submissions.receive import receive_submission
-from competition.submissions.results import public_result
+from competition.submissions.results import public_result, sees_exact_results
 
 router = Router(tags=["Submissions"], auth=PERSON)
 
@@ -68,8 +68,12 @@ def list_submissions(request: PersonRequest, slug: Slug, limit: Limit = 50, offs
     competition = visible_competition(request, slug)
     visible = Submission.objects.visible_to(request.user).filter(competition=competition)
     shown = _with_scores(visible)[offset : offset + limit]
+    exact = sees_exact_results(request.user, competition)
     return {
-        "items": [_submission(request, each, result=_without_curve(_public_result(each))) for each in shown],
+        "items": [
+            _submission(request, each, result=_without_curve(_public_result(each, exact=exact)))
+            for each in shown
+        ],
         "count": visible.count(),
     }
 
@@ -119,18 +123,19 @@ def _visible(request: PersonRequest, pk: UUID) -> Submission:
 def _detail(request: PersonRequest, pk: UUID) -> dict:
     submission = _visible(request, pk)
     private = private_result(submission, request.user) if submission.competition.is_closed else None
+    exact = sees_exact_results(request.user, submission.competition)
     return {
-        **_submission(request, submission, result=_public_result(submission)),
+        **_submission(request, submission, result=_public_result(submission, exact=exact)),
         "private": private and private.result | {"score": rounded(private.value, submission.competition)},
     }
 
 
-def _public_result(submission: Submission) -> dict | None:
+def _public_result(submission: Submission, *, exact: bool) -> dict | None:
     scores = submission.newest  # type: ignore[attr-defined]  # prefetched
     if not scores:
         return None
-    result = public_result(scores[0], submission.competition)
-    return result | {"score": rounded(scores[0].value, submission.competition)}
+    result = public_result(scores[0], submission.competition, exact=exact)
+    return result | {"score": rounded(result["score"], submission.competition)}
 
 
 def _without_curve(result: dict | None) -> dict | None:

@@ -19,11 +19,15 @@ from competition.refusal import Refusal
 from competition.submissions.models import PrivateScore, Rescoring, Score, State, Submission
 from competition.submissions.results import best_first, counting_scores, metric_of
 from scoring import MetricConfig, rank
+from scoring.disclosure import COARSE_DIGITS, rounded
+
+CACHE_SECONDS = 3600  # of what is made of a board; its version is in the key
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A team's line. `value` is None below the gate: such teams stand under all others, by `recall`.
+    """A team's line. `value` is None below the gate: such teams stand under all others, by the number that
+    the gate is on. recall, precision: None for metrics without an operating point.
 
     rank: from 1; equal results share it. entries: scored submissions. public_rank: on the private board,
     where the team stood in public. tie_band: teams of one band cannot be told apart; None until estimated.
@@ -34,8 +38,8 @@ class Standing:
     team_id: int
     submission_id: UUID
     value: float | None
-    recall: float
-    precision: float
+    recall: float | None
+    precision: float | None
     passed_gate: bool
     entries: int
     last_submission_at: datetime
@@ -54,18 +58,26 @@ class _Entry:
     """What `scoring.rank` orders."""
 
     score: float | None
-    recall: float
+    recall: float | None
+    precision: float | None
     row: dict[str, Any] = field(compare=False)
 
 
-def public_standings(competition: Competition, rescoring: Rescoring | None = None) -> list[Standing]:
-    """Best first; two queries. Submissions received before the close count also when scored after it.
+def public_standings(
+    competition: Competition, rescoring: Rescoring | None = None, *, exact: bool = False
+) -> list[Standing]:
+    """Best first; two queries. Submissions received before the close count also when scored after it. With
+    the Ladder a team stands where its highest rung is, after the close too.
 
+    Until the close numbers have the organizer's digits, unless `exact`, which is for organizers.
     rescoring: as if it were published, for its organizers to look at.
     """
     metric = metric_of(competition, rescoring)
     rows = _team_scores(competition, metric, rescoring).filter(Q(nth=1)).values(*_COLUMNS, *_columns_of(""))
-    return _ranked(rows, Score, metric, rescoring)
+    standings = _ranked(rows, Score, metric, rescoring)
+    if exact or competition.is_closed:
+        return standings
+    return [_with_digits(standing, metric.digits) for standing in standings]
 
 
 def private_standings(competition: Competition, rescoring: Rescoring | None = None) -> list[Standing]:
@@ -146,7 +158,8 @@ def _ranked(
     """Standings of the best row of each team, by the public results or by the private ones."""
     result = "private__" if model is PrivateScore else ""
     by_time = sorted(rows, key=lambda row: row["submission__received_at"])
-    entries = [_Entry(row[f"{result}value"], row[f"{result}recall"] or 0.0, row) for row in by_time]
+    names = [f"{result}{name}" for name in ("value", "recall", "precision")]
+    entries = [_Entry(*(row[name] for name in names), row) for row in by_time]
     best: dict[int, _Entry] = {}
     for ranked in rank(entries, metric):
         best.setdefault(ranked.entry.row["submission__team_id"], ranked.entry)
@@ -161,6 +174,15 @@ def _ranked(
     ]
 
 
+def _with_digits(standing: Standing, digits: int) -> Standing:
+    interval = standing.interval and rounded(standing.interval, min(digits, COARSE_DIGITS))
+    return replace(
+        standing,
+        **{name: rounded(getattr(standing, name), digits) for name in ("value", "recall", "precision")},
+        interval=tuple(interval) if interval else None,
+    )
+
+
 def _standing(place: int, entry: _Entry, result: str, interval: list[float] | None) -> Standing:
     row = entry.row
     return Standing(
@@ -170,7 +192,7 @@ def _standing(place: int, entry: _Entry, result: str, interval: list[float] | No
         submission_id=row["submission_id"],
         value=entry.score,
         recall=entry.recall,
-        precision=row[f"{result}precision"] or 0.0,
+        precision=entry.precision,
         passed_gate=row[f"{result}passed_gate"],
         entries=row["entries"],
         last_submission_at=row["last_submission_at"],

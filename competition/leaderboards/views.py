@@ -12,9 +12,14 @@ from django.views.decorators.http import require_safe
 from competition.contests.joining import participation_of
 from competition.contests.models import Competition
 from competition.contests.pages import render_page, visible_competition
-from competition.leaderboards.standings import Standing, board_version, private_standings, public_standings
+from competition.leaderboards.standings import (
+    CACHE_SECONDS,
+    Standing,
+    board_version,
+    private_standings,
+    public_standings,
+)
 
-CACHE_SECONDS = 3600
 COLUMNS = ("rank", "team", "score", "recall", "precision", "passed_gate", "entries", "last_submission_at")
 
 

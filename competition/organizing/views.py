@@ -373,7 +373,9 @@ def remove(request: HttpRequest, competition: Competition, username: str) -> Htt
 def standings_csv(request: HttpRequest, competition: Competition) -> HttpResponse:
     part = "private" if request.GET.get("part") == "private" else "public"
     try:
-        standings = (private_standings if part == "private" else public_standings)(competition)
+        standings = (
+            private_standings(competition) if part == "private" else public_standings(competition, exact=True)
+        )
     except Refusal as refusal:
         messages.error(request, refusal.message)
         return to("console", competition)

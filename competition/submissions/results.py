@@ -6,8 +6,9 @@ for people, with ties; the order here picks a team's best ones in the database, 
 
 from typing import Any
 
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import Case, F, OuterRef, Subquery, When
 from django.db.models.expressions import OrderBy
+from django.db.models.functions import Round
 
 from competition.contests.models import Competition
 from competition.submissions.models import Rescoring, Score, State
@@ -32,34 +33,41 @@ def counting_scores(competition: Competition, rescoring: Rescoring | None = None
 
 
 def best_first(metric: MetricConfig) -> list[OrderBy]:
-    """Passing ones by score, then those below the gate by recall; among equals the earlier one first."""
-    value = F("value")  # empty below the gate
+    """Passing ones by score, then those below the gate by what they lack; among equals the earlier one first.
+
+    Compared at the digits that are shown, since an order tells what digits hide. What the Ladder does not
+    show comes after what it does, in order of time, for the same reason; without it every entry is a rung.
+    """
+    value, gated = (
+        Case(When(is_rung=True, then=Round(name, precision=metric.digits)))
+        for name in ("value", metric.gate or "recall")
+    )  # both empty of what is no rung, and the value below the gate
     return [
-        value.desc(nulls_last=True) if metric.higher_is_better else value.asc(nulls_last=True),
-        F("recall").desc(nulls_last=True),
+        F("is_rung").desc(),
+        OrderBy(value, descending=metric.higher_is_better, nulls_last=True),
+        OrderBy(gated, descending=True, nulls_last=True),
         F("submission__received_at").asc(),
         F("submission_id").asc(),
     ]
 
 
-def public_result(score: Score, competition: Competition, viewer: Any = None) -> dict[str, Any]:
+def public_result(score: Score, competition: Competition, *, exact: bool = False) -> dict[str, Any]:
     """The public result as people see it: the one place that a page, the API or a file takes it from.
 
     Before the close it is what `scoring.disclosure` lets through, and nothing of an entry that the Ladder
-    holds back (`shown` is False then, and all else None). After the close, and for a `viewer` who organizes
-    the competition, it is the exact one.
+    holds back (`shown` is False then, and all else None). After the close it is the exact one, and always
+    where `exact`: ask `sees_exact_results` of the reader.
     """
-    if sees_everything(competition, viewer):
+    if exact or competition.is_closed:
         return score.result | {"shown": True}
     if not score.is_rung:
         return withheld(score.result)
     return disclosed(score.result, digits_of(competition))
 
 
-def sees_everything(competition: Competition, viewer: Any = None) -> bool:
-    """Exact public results are everybody's after the close, and the organizers' always: they can know the
-    solution, and take no part."""
-    return competition.is_closed or (viewer is not None and competition.is_organized_by(viewer))
+def sees_exact_results(user: Any, competition: Competition) -> bool:
+    """After the close everybody; before it who organizes: they can know the solution, and take no part."""
+    return competition.is_closed or competition.is_organized_by(user)
 
 
 def digits_of(competition: Competition) -> int:

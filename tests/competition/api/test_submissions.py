@@ -41,17 +41,30 @@ def test_a_submission_is_taken_and_queued(alices, team, data):
     assert (told["size"], told["sha256"]) == (kept.size, kept.sha256)
 
 
-def test_once_scored_it_has_a_public_result(alices, scored, typhoons):
+def test_once_scored_it_has_a_public_result(alices, organizers, scored, typhoons):
     told = alices.get(scored).json()
     assert told["state"] == "scored"
     assert told["finished_at"]
     result = told["public"]
-    assert result["score"] == round(result["precision"], typhoons.metric["digits"])
-    assert result["precision"] == result["tp"] / (result["tp"] + result["fp"])
-    assert result["recall"] == result["tp"] / (result["tp"] + result["fn"]) >= 0.79
-    assert result["passed_gate"] is True
+    assert result["passed_gate"] is result["shown"] is True
+    assert result["score"] == result["precision"]
     assert set(result["curve"]) == {"precision", "recall", "threshold"}
     assert told["private"] is None
+    exact = organizers.get(scored).json()["public"]
+    assert exact["precision"] == exact["tp"] / (exact["tp"] + exact["fp"])
+    assert exact["recall"] == exact["tp"] / (exact["tp"] + exact["fn"]) >= 0.79
+    for name in ("score", "precision", "recall"):
+        assert result[name] == round(exact[name], typhoons.metric["digits"])
+
+
+def test_counts_and_thresholds_come_with_the_close(alices, scored, typhoons):
+    result = alices.get(scored).json()["public"]
+    names = ("tp", "fp", "fn", "tn", "threshold")
+    assert [result[name] for name in names] == [None] * 5
+    close(typhoons)
+    result = alices.get(scored).json()["public"]
+    assert None not in [result[name] for name in names]
+    assert result["precision"] == result["tp"] / (result["tp"] + result["fp"])
 
 
 def test_the_private_result_comes_with_the_close(alices, bobs, scored, typhoons):
@@ -142,19 +155,19 @@ def test_a_team_sees_its_own_and_organizers_see_all(request, scored, program, co
 
 def test_the_list_has_results_without_curves(scored, alices):
     (item,) = alices.get(MINE).json()["items"]
-    assert item["public"]["tp"] > 0
+    assert item["public"]["recall"] > 0
     assert item["public"]["curve"] is None
 
 
 def test_the_list_asks_the_database_as_often_for_many_as_for_few(
     scored, alices, data, typhoons, django_assert_num_queries
 ):
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         alices.get(MINE)
     for seed in (1, 2):
         alices.submit(predictions(data, seed=seed))
     score_all(typhoons)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert alices.get(MINE).json()["count"] == 3
 
 

@@ -90,7 +90,7 @@ class TestPublicBoard:
         enter(third, 0.39)
         assert lines(public_standings(typhoons)) == [
             (1, "Team Dave", 0.4),
-            (1, "Team Alice", 0.400000001),
+            (1, "Team Alice", 0.4),
             (3, "Team Eve", 0.39),
         ]
 
