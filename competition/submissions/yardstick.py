@@ -7,6 +7,7 @@ from typing import Any
 
 from competition.contests.models import Competition
 from competition.datasets.models import Release, SolutionVersion
+from competition.submissions.ladder import is_next_rung
 from competition.submissions.models import PrivateScore, Rescoring, Score, Submission
 from scoring import Grade, MetricConfig, Result
 
@@ -53,7 +54,7 @@ def write_score(
     submission: Submission, graded: Grade, yardstick: Yardstick, rescoring: Rescoring | None = None
 ) -> Score:
     """Add the public and the private result; inside a transaction of the caller."""
-    score = Score.objects.create(
+    score = Score(
         submission=submission,
         rescoring=rescoring,
         solution=yardstick.solution,
@@ -64,6 +65,9 @@ def write_score(
         seconds=graded.seconds,
         **_columns(graded.public),
     )
+    if rescoring is None:  # whose ladders are set up when it is published
+        score.is_rung = is_next_rung(score, submission.team)
+    score.save()
     PrivateScore.objects.create(score=score, **_columns(graded.private))
     return score
 
