@@ -24,6 +24,7 @@ KINDS = {
     "long_line": ("line that is too long", "lines that are too long"),
     "missing_id": ("missing id", "missing ids"),
     "nan_value": ("value that is NaN", "values that are NaN"),
+    "probability_value": ("probability outside 0 to 1", "probabilities outside 0 to 1"),
     "quotes": ("quotation mark that is never closed", "quotation marks that are never closed"),
     "text_value": ("value that is not a number", "values that are not numbers"),
     "too_large": ("file that is too large", "files that are too large"),

@@ -1,11 +1,10 @@
 """A submission file: read and validated, or refused with everything that is wrong with it.
 
-A clean file takes the fast path: pyarrow parses the text, the ids become integers, and the values are put
-straight into their places. It never decides that a file is bad: whatever it does not like goes to the
-careful path, which reads row by row and words the problems. So both accept the same files.
+A clean file takes the fast path: Arrow parses it, the ids become integers, and the values are put straight
+into their places. It never decides that a file is bad: whatever it does not like goes to the careful path,
+which reads row by row and words the problems. So both accept the same files.
 """
 
-import codecs
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -15,14 +14,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 
-from scoring import parquet_rows, text_rows
+from scoring import text_rows
+from scoring.fast_path import read_clean_parquet, read_clean_text
 from scoring.file_contents import Contents, Limits, read_contents
 from scoring.image_ids import UNKNOWN, ImageIds
 from scoring.metrics import MetricConfig, RecallConstrainedPrecision
+from scoring.parquet_rows import ParquetRows
 from scoring.problems import SHOWN_OF_A_KIND, Findings
-from scoring.text_rows import BLOCK_BYTES, shorten
+from scoring.text_rows import shorten
 
 NAN_WORDS = {"nan", "+nan", "-nan", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "missing"}
 SUFFIX_2018 = ".tif"
@@ -80,9 +80,9 @@ def _read_text(contents: Contents, ids: ImageIds, config: MetricConfig, limits: 
     layout = text_rows.read_without_header(contents.data) if config.form == "2018" else None
     headless = layout is not None
     if layout is None:
-        layout = text_rows.read_header(contents.data, config.prediction, findings, contents.warnings)
+        layout = text_rows.read_header(contents.data, config.column, findings, contents.warnings)
     if not findings:
-        predictions = _read_clean_text(contents.data, layout, ids, config.prediction)
+        predictions = read_clean_text(contents.data, layout, ids, config.prediction)
         if predictions is not None:
             return predictions
     return _read_carefully(
@@ -90,68 +90,15 @@ def _read_text(contents: Contents, ids: ImageIds, config: MetricConfig, limits: 
     )
 
 
-def _read_clean_text(
-    data: pa.Buffer, layout: text_rows.Layout, ids: ImageIds, prediction: str
-) -> Predictions | None:
-    """The fast path; None for a file that needs the careful one."""
-    pattern = ids.pattern
-    if pattern is None or not layout.complete:
-        return None
-    body = data[layout.data_start :]
-    if layout.columns > 2 and (_has_quotes(body) or not _is_utf8(body)):
-        return None
-    suffix = SUFFIX_2018.encode() if layout.delimiter == "\t" and _has_suffix(body) else b""
-    names = [f"c{column}" for column in range(layout.columns)]
-    id_name, value_name = names[layout.id_column or 0], names[layout.value_column or 0]
-    try:
-        table = pa_csv.read_csv(
-            pa.BufferReader(body),
-            read_options=pa_csv.ReadOptions(column_names=names),
-            parse_options=pa_csv.ParseOptions(delimiter=layout.delimiter),
-            convert_options=pa_csv.ConvertOptions(
-                column_types={id_name: pa.binary(pattern.width + len(suffix)), value_name: pa.float64()},
-                include_columns=[id_name, value_name],
-                null_values=[],
-            ),
-        )
-    except pa.ArrowException:
-        return None
-    if table.num_rows != len(ids):
-        return None
-    predictions = np.full(len(ids), np.nan)
-    for id_chunk, value_chunk in zip(table[id_name].chunks, table[value_name].chunks, strict=True):
-        raw = np.frombuffer(id_chunk.buffers()[1], np.uint8)
-        width = pattern.width + len(suffix)
-        raw = raw[id_chunk.offset * width : (id_chunk.offset + len(id_chunk)) * width]
-        places = ids.places_of_bytes(raw, suffix)
-        if places is None or (places == UNKNOWN).any():
-            return None
-        predictions[places] = value_chunk.to_numpy()
-    return predictions if _is_complete(predictions, prediction) else None
-
-
 def _read_parquet(contents: Contents, ids: ImageIds, config: MetricConfig, limits: Limits) -> Predictions:
-    table = parquet_rows.ParquetRows(
+    rows = ParquetRows(
         contents.data, config.prediction, n_rows=len(ids), max_bytes=limits.max_decompressed_bytes
     )
-    contents.warnings.extend(table.warnings)
-    if table.count == len(ids):
-        predictions = np.full(len(ids), np.nan)
-        for names, values in table.batches():
-            places = ids.places(names)
-            if (places == UNKNOWN).any():
-                break
-            predictions[places] = values.to_numpy(zero_copy_only=False)
-        if _is_complete(predictions, config.prediction):
-            return predictions
-    return _read_carefully(table.records(), ids, config, Findings())
-
-
-def _is_complete(predictions: Predictions, prediction: str) -> bool:
-    """N rows put into N places that were NaN: if all are finite now, every id came exactly once."""
-    if prediction == "label":
-        return bool(((predictions == 0) | (predictions == 1)).all())
-    return bool(np.isfinite(predictions).all())
+    contents.warnings.extend(rows.warnings)
+    predictions = read_clean_parquet(rows, ids, config.prediction)
+    if predictions is not None:
+        return predictions
+    return _read_carefully(rows.records(), ids, config, Findings())
 
 
 # A record: row number, id (None where it is empty or could not be read: reported already), value as text or
@@ -224,6 +171,13 @@ def _number(row: int, value: str | float | None, prediction: str, findings: Find
             "label_value", f'row {row}: the label is "{shorten(str(value))}"; it must be 0 or 1', row
         )
         return math.nan
+    if prediction == "probability" and not 0 <= number <= 1:
+        findings.add(
+            "probability_value",
+            f'row {row}: the score is "{shorten(str(value))}"; this metric needs probabilities, from 0 to 1',
+            row,
+        )
+        return math.nan
     return number
 
 
@@ -270,21 +224,3 @@ def _report_unknown(row: int, name: str, ids: ImageIds, findings: Findings) -> N
     elif not (findings.has("encoding") and text_rows.SURROGATE.search(name)):
         hint = ids.hint(name) if findings.has_room("unknown_id") else ""
         findings.add("unknown_id", f'row {row}: unknown id "{shorten(name)}"{hint}', row)
-
-
-def _has_suffix(body: pa.Buffer) -> bool:
-    return bytes(body[:4096]).split(b"\t", 1)[0].endswith(SUFFIX_2018.encode())
-
-
-def _has_quotes(body: pa.Buffer) -> bool:
-    return bool((np.frombuffer(body, np.uint8) == ord('"')).any())
-
-
-def _is_utf8(data: pa.Buffer) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for start in range(0, data.size, BLOCK_BYTES):
-            decoder.decode(data[start : start + BLOCK_BYTES], final=start + BLOCK_BYTES >= data.size)
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -25,6 +25,7 @@ KIND_NAMES: dict[str, str | Promise] = {
     "long_line": _("Lines that are too long"),
     "missing_id": _("Images that are missing"),
     "nan_value": _("Values that are NaN"),
+    "probability_value": _("Probabilities outside 0 to 1"),
     "quotes": _("Quotation marks that are never closed"),
     "text_value": _("Values that are not numbers"),
     "too_large": _("The file is too large"),
