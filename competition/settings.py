@@ -158,6 +158,11 @@ CELERY_BEAT_SCHEDULE = {
         # A worker that was away must not work through a heap of old reminders.
         "options": {"expires": ENVIRONMENT.reclaim_seconds},
     },
+    "reclaim_rescorings": {
+        "task": "competition.organizing.tasks.reclaim_rescorings",
+        "schedule": ENVIRONMENT.reclaim_seconds,
+        "options": {"expires": ENVIRONMENT.reclaim_seconds},
+    },
 }
 
 LEASE_SECONDS = ENVIRONMENT.lease_seconds

@@ -10,13 +10,14 @@ from django.db.models import Count, Q
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from pydantic import ValidationError
 
 from competition.contests.models import Competition, RulesVersion
 from competition.datasets.models import Release
 from competition.datasets.registration import register_release
+from competition.organizing.metric import canonical, refuse_other_files, validated
 from competition.refusal import Refusal
-from scoring import MetricConfig
+from competition.submissions import yardstick
+from competition.submissions.models import State
 
 log = structlog.get_logger(__name__)
 
@@ -96,31 +97,22 @@ def move_timeline(*, competition: Competition, opens_at: datetime, closes_at: da
 def change_metric(*, competition: Competition, metric: Mapping[str, object]) -> bool:
     """Put another metric configuration into force, as a new version; tell whether anything changed.
 
-    Submissions already scored keep the scores of their version until they are scored again.
-    Raises Refusal after the close, on a configuration that `MetricConfig` does not take, and where files
-    already submitted would have to be of another kind.
+    Raises Refusal after the close, on a configuration that `MetricConfig` does not take, where files already
+    submitted would have to be of another kind, and once an entry is scored: two metrics on one leaderboard
+    compare nothing. From then on a rescoring changes the metric, for all entries at once.
     """
-    try:
-        validated = MetricConfig.model_validate(dict(metric))
-    except ValidationError as error:
-        raise Refusal(
-            "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
-            code="metric_invalid",
-            status=400,
-        ) from None
-    new = validated.model_dump(mode="json")
+    new = validated(metric)
     with transaction.atomic():
-        competition = _locked(competition)
-        if new == _canonical(competition.metric):
+        competition = yardstick.lock(competition.pk)
+        if new == canonical(competition.metric):
             return False
-        _refuse_if_closed(competition)
-        before = competition.metric.get("prediction", "score")
-        if new["prediction"] != before and competition.submissions.exists():
+        if competition.submissions.filter(state=State.SCORED).exists():
             raise Refusal(
-                _("Files with a column “%(old)s” have been submitted: they cannot be scored as “%(new)s”.")
-                % {"old": before, "new": new["prediction"]},
-                code="prediction_is_settled",
+                _("Entries have been scored with the metric in force. Rescore them all to change it."),
+                code="rescoring_needed",
             )
+        _refuse_if_closed(competition)
+        refuse_other_files(competition, new)
         _write(competition, metric=new, metric_version=competition.metric_version + 1)
     log.info("competition.metric_changed", competition=competition.slug, version=competition.metric_version)
     return True
@@ -164,13 +156,6 @@ def _write(competition: Competition, **fields: object) -> None:
     for name, value in fields.items():
         setattr(competition, name, value)
     competition.save(update_fields=list(fields))
-
-
-def _canonical(metric: Mapping[str, object]) -> dict | None:
-    try:
-        return MetricConfig.model_validate(dict(metric)).model_dump(mode="json")
-    except ValidationError:
-        return None
 
 
 def _refuse_if_closed(competition: Competition) -> None:

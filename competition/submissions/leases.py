@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -34,7 +35,7 @@ class Lease:
     """The right to work on one row of `model`, as long as `held()` finds it."""
 
     model: type[Submission] | type[Rescoring]
-    pk: uuid.UUID | int
+    pk: Any
     owner: str
     state: str
 

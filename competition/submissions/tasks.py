@@ -18,12 +18,12 @@ log = structlog.get_logger(__name__)
 # How many submissions one reclaim rings for; the others' turn comes with the next.
 RUNG_AT_ONCE = 500
 
-__all__ = ["enqueue", "evaluate_submission", "reclaim"]
+__all__ = ["end_process", "enqueue", "evaluate_submission", "reclaim"]
 
 
 @shared_task(bind=True)
 def evaluate_submission(self: Task, submission_id: str) -> None:
-    evaluate(UUID(submission_id), worker=self.request.hostname or "worker", on_overtime=_end_process)
+    evaluate(UUID(submission_id), worker=self.request.hostname or "worker", on_overtime=end_process)
 
 
 @shared_task
@@ -48,7 +48,8 @@ def enqueue(submission_id: UUID, expires: float | None = None) -> None:
         log.warning("broker.unreachable", id=str(submission_id), error=str(error))
 
 
-def _end_process() -> None:
+def end_process() -> None:
+    """What a lease does with a worker that takes too long."""
     # Code that is stuck outside of Python cannot be interrupted. Whoever watches over the process (the pool,
     # Docker, systemd) starts another one.
     os._exit(os.EX_SOFTWARE)

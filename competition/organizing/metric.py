@@ -1,0 +1,42 @@
+"""A metric configuration as it is stored, and what would not go with it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from pydantic import ValidationError
+
+from competition.contests.models import Competition
+from competition.refusal import Refusal
+from scoring import MetricConfig
+
+
+def validated(metric: Mapping[str, object]) -> dict[str, Any]:
+    """The whole configuration, defaults included. Raises Refusal on one that `MetricConfig` does not take."""
+    try:
+        return MetricConfig.model_validate(dict(metric)).model_dump(mode="json")
+    except ValidationError as error:
+        raise Refusal(
+            "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
+            code="metric_invalid",
+            status=400,
+        ) from None
+
+
+def canonical(metric: Mapping[str, object]) -> dict[str, Any] | None:
+    """As `validated`; None where it is none of today's configurations any more."""
+    try:
+        return MetricConfig.model_validate(dict(metric)).model_dump(mode="json")
+    except ValidationError:
+        return None
+
+
+def refuse_other_files(competition: Competition, metric: Mapping[str, Any]) -> None:
+    """Raises Refusal where files already submitted do not hold what `metric` needs."""
+    before = competition.metric.get("prediction", "score")
+    if metric["prediction"] != before and competition.submissions.exists():
+        raise Refusal(
+            _("Files with a column “%(old)s” have been submitted: they cannot be scored as “%(new)s”.")
+            % {"old": before, "new": metric["prediction"]},
+            code="prediction_is_settled",
+        )
