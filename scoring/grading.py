@@ -3,7 +3,7 @@
 import ctypes
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -11,13 +11,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from scoring.clustering import clusters_of
 from scoring.metrics import MetricConfig, RecallConstrainedPrecision, Result
 from scoring.solution import Solution
 from scoring.submission_file import Limits, validate_submission
 from scoring.tally import Part
+from scoring.uncertainty import summarise
 
 # Raised when the same file could get another result for a reason that is not in a metric's version.
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -28,7 +30,12 @@ class DeviceError(Exception):
 
 @dataclass(frozen=True)
 class Grade:
-    """public, private: the results. seconds: per stage, and their ``total``. device: ``cpu`` or ``cuda``."""
+    """public, private: the results. seconds: per stage, and their ``total``. device: ``cpu`` or ``cuda``.
+
+    replicates: for ``public`` and ``private``, what each bootstrap draw would rank the entry by: (R,)
+    float64, a passing entry's score, recall − 1 below the gate; empty where nothing was drawn. It is what
+    `scoring.uncertainty` compares and makes tie bands of, and no part of `to_dict`.
+    """
 
     public: Result
     private: Result
@@ -37,6 +44,7 @@ class Grade:
     seconds: dict[str, float]
     warnings: list[str]
     engine: str = ENGINE_VERSION
+    replicates: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def metric(self) -> dict[str, Any]:
@@ -68,22 +76,77 @@ def grade(
     device: Device = "auto",
     limits: Limits | None = None,
     filename: str | None = None,
+    replicates: int | None = None,
 ) -> Grade:
     """Reads, validates and scores a submission. Both devices give the same result to the last bit.
 
+    replicates: bootstrap draws, instead of the configuration's number.
     Raises InvalidSubmission for the participant's mistakes, DeviceError for ``cuda`` without a GPU.
     """
     config = config or RecallConstrainedPrecision()
     chosen = choose_device(device)
     started = time.perf_counter()
     submission = validate_submission(path, ids=solution.ids, config=config, limits=limits, filename=filename)
-    read = time.perf_counter()
-    public_part, private_part = solution.parts(_on_device(submission.predictions, chosen))
+    graded = _grade(_on_device(submission.predictions, chosen), solution, config, chosen, replicates)
+    seconds = submission.seconds | graded.seconds | {"total": time.perf_counter() - started}
+    return replace(graded, seconds=seconds, warnings=submission.warnings)
+
+
+def grade_predictions(
+    predictions: npt.ArrayLike,
+    solution: Solution,
+    config: MetricConfig | None = None,
+    *,
+    device: Device = "auto",
+    replicates: int | None = None,
+) -> list[Grade]:
+    """Grades many entries whose files were read before: predictions (K, N) float64, in slot order as
+    `validate_submission` returns them. The grades are those of `grade`, to the last bit.
+
+    The columns go to the device in one piece. Raises ValueError for another shape or values that are not
+    finite.
+    """
+    config = config or RecallConstrainedPrecision()
+    stacked = np.ascontiguousarray(predictions, np.float64)
+    if stacked.ndim != 2 or stacked.shape[1] != len(solution):
+        raise ValueError(f"predictions {stacked.shape} must be (entries, {len(solution)})")
+    if not np.isfinite(stacked).all():
+        raise ValueError("predictions must be finite")
+    chosen = choose_device(device)
+    return [_grade(column, solution, config, chosen, replicates) for column in _on_device(stacked, chosen)]
+
+
+def _grade(
+    predictions: Any, solution: Solution, config: MetricConfig, device: str, replicates: int | None
+) -> Grade:
+    """predictions: (N,) in slot order, on the device."""
+    started = time.perf_counter()
+    count = config.replicates if replicates is None else replicates
+    clusters = solution.clusters(config.cluster_by, count) if count else None
+    public_part, private_part = solution.parts(predictions, clusters)
     public = config.evaluate(public_part)
     private = config.evaluate(private_part, public=public)
+    scored = time.perf_counter()
+    drawn = {}
+    public, drawn["public"] = _with_uncertainty(config, public_part, public, None)
+    private, drawn["private"] = _with_uncertainty(config, private_part, private, public)
     done = time.perf_counter()
-    seconds = submission.seconds | {"metric": done - read, "total": done - started}
-    return Grade(public, private, config, chosen, seconds, submission.warnings)
+    seconds = {"metric": scored - started, "uncertainty": done - scored, "total": done - started}
+    return Grade(public, private, config, device, seconds, [], replicates=drawn)
+
+
+def _with_uncertainty(
+    config: MetricConfig, part: Part, result: Result, public: Result | None
+) -> tuple[Result, npt.NDArray[np.float64]]:
+    """The result with what the bootstrap tells, and what each draw would rank it by."""
+    nothing = np.empty(0)
+    if part.clusters is None or not part.clusters.can_vary:
+        return result, nothing
+    drawn = config.replicate(part, result, public=public)
+    if drawn is None:
+        return result, nothing
+    ranked = drawn.values if drawn.ranked is None else drawn.ranked
+    return replace(result, **summarise(drawn, part.clusters, result.score)), ranked
 
 
 def evaluate(
@@ -91,15 +154,32 @@ def evaluate(
     predictions: npt.ArrayLike,
     config: MetricConfig | None = None,
     *,
+    clusters: Any = None,
+    times: Any = None,
+    replicates: int | None = None,
     device: Device = "auto",
 ) -> Result:
     """The platform's number for predictions in memory: labels (N,) of 0 and 1, predictions (N,) finite.
 
+    clusters: (N,) storm ids (null for images of none), times: (N,) datetimes. With either, the result
+    carries its uncertainty, from `replicates` draws (the configuration's number).
     Raises ValueError for other shapes or values, and where the metric is not defined.
     """
+    config = config or RecallConstrainedPrecision()
+    part, positive = part_of(labels, predictions, config, device=device)
+    count = config.replicates if replicates is None else replicates
+    if count and (clusters is not None or times is not None):
+        part = replace(part, clusters=clusters_of(positive, clusters, times, count, config.cluster_by))
+    result = config.evaluate(part)
+    return _with_uncertainty(config, part, result, None)[0]
+
+
+def part_of(
+    labels: npt.ArrayLike, predictions: npt.ArrayLike, config: MetricConfig, *, device: Device = "cpu"
+) -> tuple[Part, npt.NDArray[np.bool_]]:
+    """The part that labels and predictions (N,) make, and the mask (N,) of its positives."""
     labels = np.asarray(labels)
     values = np.asarray(predictions, np.float64)
-    config = config or RecallConstrainedPrecision()
     if labels.ndim != 1 or labels.shape != values.shape:
         raise ValueError(f"labels {labels.shape} and predictions {values.shape} must be rows of one length")
     if not np.isin(labels, (0, 1)).all():
@@ -108,9 +188,11 @@ def evaluate(
         raise ValueError("predictions must be finite")
     if config.prediction == "label" and not np.isin(values, (0, 1)).all():
         raise ValueError("with prediction: label, predictions must be 0 or 1")
+    if config.prediction == "probability" and not ((values >= 0) & (values <= 1)).all():
+        raise ValueError("with prediction: probability, predictions must be from 0 to 1")
     chosen = choose_device(device)
-    groups = (_on_device(values[labels == label], chosen) for label in (1, 0))
-    return config.evaluate(Part(*groups))
+    positive = labels == 1
+    return Part(*(_on_device(values[rows], chosen) for rows in (positive, ~positive))), positive
 
 
 def choose_device(device: Device) -> str:

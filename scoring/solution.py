@@ -1,7 +1,7 @@
 """The solution: labels, split and groups of the test images, resident between submissions."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from scoring.clustering import days_since_1970, group_by_time, group_by_value, to_arrow
 from scoring.image_ids import ImageIds
+from scoring.resampling import Clusters
 from scoring.tally import Part
 
 REQUIRED_COLUMNS = ("image_id", "label", "split")
 SPLITS = ("public", "private")
 ROWS_SHOWN = 20
+TIME = "time"
 
 
 class SolutionError(Exception):
@@ -35,6 +38,9 @@ class Solution:
     ids: ImageIds
     bounds: tuple[int, int, int, int, int]
     columns: pa.Table
+    _clusters: dict[tuple[str | None, int], tuple[Clusters, Clusters]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def load(cls, path: str | Path) -> "Solution":
@@ -57,7 +63,7 @@ class Solution:
     ) -> "Solution":
         """From columns in memory, each of N values: labels 0 or 1, split ``public`` or ``private``."""
         data = {"image_id": image_ids, "label": labels, "split": split, **columns}
-        return cls.from_table(pa.table({name: _to_arrow(values) for name, values in data.items()}))
+        return cls.from_table(pa.table({name: to_arrow(values) for name, values in data.items()}))
 
     @classmethod
     def from_table(cls, table: pa.Table, *, name: str = "the solution") -> "Solution":
@@ -86,6 +92,11 @@ class Solution:
             ids = ImageIds(table["image_id"], slots)
         except (ValueError, pa.ArrowException) as error:
             raise SolutionError(f"{name}, column image_id: {error}") from error
+        if TIME in table.column_names:
+            try:  # here rather than when the first submission is scored
+                days_since_1970(table[TIME])
+            except ValueError as error:
+                raise SolutionError(f"{name}, column {TIME}: {error}") from error
         others = table.select([column for column in table.column_names if column not in REQUIRED_COLUMNS])
         bounds = (0, *np.cumsum(sizes).tolist())
         return cls(ids, bounds, others.take(pa.array(order)))
@@ -103,16 +114,41 @@ class Solution:
         """(N,) ``public`` or ``private``, in slot order."""
         return np.repeat(np.array(SPLITS), np.diff(self.bounds[::2]))
 
-    def parts(self, predictions: Any) -> tuple[Part, Part]:
+    def parts(self, predictions: Any, clusters: tuple[Clusters, Clusters] | None = None) -> tuple[Part, Part]:
         """Public and private part of predictions in slot order: an array or tensor of shape (N,)."""
         groups = [predictions[self.bounds[i] : self.bounds[i + 1]] for i in range(4)]
-        return Part(groups[0], groups[1]), Part(groups[2], groups[3])
+        public, private = clusters or (None, None)
+        return Part(groups[0], groups[1], public), Part(groups[2], groups[3], private)
 
+    def clusters(self, cluster_by: str | None, replicates: int) -> tuple[Clusters, Clusters]:
+        """What is resampled together in the public and the private part, with the weights of the draws. Made
+        once and kept with the solution; two threads that ask at once make the same.
 
-def _to_arrow(values: Iterable[Any]) -> pa.Array | pa.ChunkedArray:
-    if hasattr(values, "to_arrow"):  # a polars Series
-        return values.to_arrow()
-    return pa.array(values if isinstance(values, np.ndarray) else list(values))
+        Positives of one value in the column `cluster_by` (`storm_id`) are a cluster; without a value, or
+        where there is no such column, each image is its own. Negatives are clustered by blocks of time, and
+        singly where there is no column `time` or it spans one day.
+        """
+        wanted = cluster_by, replicates
+        if wanted not in self._clusters:
+            self._clusters[wanted] = (
+                self._part_clusters(cluster_by, replicates, 0),
+                self._part_clusters(cluster_by, replicates, 1),
+            )
+        return self._clusters[wanted]
+
+    def _part_clusters(self, cluster_by: str | None, replicates: int, part: int) -> Clusters:
+        positives, negatives = (
+            self.columns.slice(self.bounds[group], self.bounds[group + 1] - self.bounds[group])
+            for group in (2 * part, 2 * part + 1)
+        )
+        storms = positives[cluster_by] if cluster_by in positives.column_names else None
+        times = negatives[TIME] if TIME in negatives.column_names else None
+        return Clusters(
+            group_by_value(storms, len(positives), cluster_by),
+            group_by_time(times, len(negatives)),
+            replicates,
+            stream=part,
+        )
 
 
 def _labels(column: pa.ChunkedArray, name: str) -> npt.NDArray[np.float64]:

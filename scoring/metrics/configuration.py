@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from scoring.metrics.result import Result
+from scoring.resampling import Replicates
 from scoring.tally import Part
 
 METRICS: dict[str, "type[MetricConfig]"] = {}
@@ -97,6 +98,11 @@ class MetricConfig(BaseModel):
         Raises ValueError where the metric is not defined, such as recall without positives.
         """
         raise NotImplementedError
+
+    def replicate(self, part: Part, result: Result, *, public: Result | None = None) -> Replicates | None:
+        """What the entry does in each bootstrap draw (`part.draws`, which must not be None); result: what
+        `evaluate` returned for this part, public: as there. None for a metric whose draws are not known."""
+        return None
 
     def require_classes(self, part: Part) -> None:
         """Raises ValueError where a class is missing without which the metric is not defined."""

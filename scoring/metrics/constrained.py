@@ -7,11 +7,16 @@ from pydantic import Field
 
 from scoring.metrics.configuration import MetricConfig
 from scoring.metrics.result import Curve, Result
-from scoring.tally import Part, Tally
+from scoring.resampling import Replicates
+from scoring.tally import Floats, Part, Tally
 
 CURVE_POINTS = 200
 # With threshold "submitted", the participant has shifted the scores so that theirs lies here.
 SUBMITTED_THRESHOLD = 0.0
+# With prediction "label" the images labelled 1 are called positive.
+CALLED = 1.0
+# In a draw, a few more of the highest negatives matter than in the part itself.
+DRAWN_MARGIN = 1.3
 
 
 class RecallConstrainedPrecision(MetricConfig):
@@ -49,22 +54,60 @@ class RecallConstrainedPrecision(MetricConfig):
             raise ValueError("recall is not defined: there is no positive image")
         tally = part.tally()
         if self.prediction == "label":
-            return self._result(tally.at(1.0), None, Curve([], [], []))
+            return self._result(tally.at(CALLED), None, Curve([], [], []))
         if self.threshold == "submitted":
             threshold = SUBMITTED_THRESHOLD
         elif self.threshold == "from_public" and public is not None:
             assert public.threshold is not None
             threshold = public.threshold
         else:
-            threshold = self._best_threshold(tally)
+            threshold = self._best_threshold(tally, self._reach(part))
         return self._result(tally.at(threshold), threshold, precision_recall_curve(tally, threshold))
 
-    def _best_threshold(self, tally: Tally) -> float:
+    def replicate(self, part: Part, result: Result, *, public: Result | None = None) -> Replicates:
+        """Recall and precision at the entry's own threshold. Where the score is the best of all thresholds,
+        so it is in every draw; where the threshold is given, it is in every draw, and the score is the
+        precision there (drawn below the gate, it ranks by recall − 1).
+        """
+        draws = part.draws
+        assert draws is not None
+        tp, fp = draws.at(CALLED if result.threshold is None else result.threshold)
+        recall = tp / draws.positives
+        called = tp + fp
+        precision = np.divide(tp, called, out=np.zeros(len(tp)), where=called > 0)
+        passed = recall >= self.recall_floor
+        if result.threshold is None or self.threshold == "submitted" or self._is_given(public):
+            return Replicates(precision, recall, precision, passed, np.where(passed, precision, recall - 1))
+        best = draws.best(self._allowed_precision, reach=self._reach(part))
+        return Replicates(best, recall, precision, passed)
+
+    def _is_given(self, public: Result | None) -> bool:
+        return self.threshold == "from_public" and public is not None
+
+    def _allowed_precision(self, tp: Floats, fp: Floats, positives: Floats, _negatives: Floats) -> Floats:
+        """Precision, −inf under the recall floor; a threshold that calls nothing is always under it."""
+        with np.errstate(invalid="ignore"):
+            return np.where(tp / positives >= self.recall_floor, tp / (tp + fp), -np.inf)
+
+    def _reach(self, part: Part) -> int:
+        """How many of the highest negatives the best precision can depend on (in a draw: is likely to).
+
+        Where the gate is first passed, with TP₀ and FP₀, precision is TP₀ / (TP₀ + FP₀). Further down it is
+        at most P / (P + FP), which is as much only for FP ≤ FP₀ · P / TP₀.
+        """
+        tally = part.tally()
+        gate = np.count_nonzero(tally.recall >= self.recall_floor) - 1
+        tp, fp, *_ = tally.at(tally.thresholds[gate])
+        reach = fp * tally.positives // tp + 1
+        return reach if part.clusters is None else int(reach * DRAWN_MARGIN)
+
+    def _best_threshold(self, tally: Tally, reach: int) -> float:
         # Between two positives' scores a lower threshold only adds false positives, so the optimum is at a
         # positive's score. The lowest one of the best precision comes first: it has the highest recall.
-        allowed = tally.recall >= self.recall_floor
-        precision = np.where(allowed, tally.precision, -1.0)
-        return float(tally.thresholds[np.argmax(precision)])
+        allowed = (tally.recall >= self.recall_floor) & tally.top(reach).covers(tally.thresholds)
+        thresholds = tally.thresholds[allowed]
+        tp, fp = tally.counts(thresholds)
+        return float(thresholds[np.argmax(tp / (tp + fp))])
 
     def _result(self, counts: tuple[int, int, int, int], threshold: float | None, curve: Curve) -> Result:
         tp, fp, fn, tn = counts

@@ -36,7 +36,10 @@ class Result:
 
     score: None below the gate, where an entry has no score. threshold: the images at or above it are called
     positive; None for submitted labels. precision to tn: at the threshold; None for metrics that judge the
-    scores without one. interval, probability_below_gate, slices: None until estimated.
+    scores without one. slices: None until computed.
+    interval: of the score, 95 % (below the gate: of what the score would be). probability_below_gate: of
+    missing the gate at the entry's own threshold in a fresh draw of storms. uncertainty: what else the
+    bootstrap tells, see `scoring.uncertainty.summarise`. All None where nothing was drawn.
     details: further numbers of the metric, by name. roc, reliability: for the metrics that are about them.
     """
 
@@ -52,6 +55,7 @@ class Result:
     curve: Curve
     interval: tuple[float, float] | None = None
     probability_below_gate: float | None = None
+    uncertainty: dict[str, Any] | None = None
     slices: dict[str, Any] | None = None
     details: dict[str, float | None] | None = None
     roc: RocCurve | None = None

@@ -1,0 +1,94 @@
+"""Which images are resampled together: positives of one storm, negatives of one block of time."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoring.resampling import Clusters, Grouping
+
+# Negatives of one block of so many days are resampled together, in the longest blocks that are enough. Five
+# days are the blocks by which a release divides its negatives between public and private.
+BLOCK_DAYS = (5, 2, 1)
+ENOUGH_BLOCKS = 20
+MILLISECONDS_PER_DAY = 86_400_000
+
+
+def clusters_of(
+    positive: npt.NDArray[np.bool_], clusters: Any, times: Any, replicates: int, by: str | None = None
+) -> Clusters:
+    """Of images in memory: the positives by `clusters`, the others by `times`; (N,) each, or None.
+
+    positive: (N,) mask. by: what a cluster is, in words. Raises ValueError for another length, or times that
+    are none.
+    """
+    groups = []
+    for name, values, rows in (("clusters", clusters, positive), ("times", times, ~positive)):
+        if values is not None and len(values) != len(positive):
+            raise ValueError(
+                f"{name} ({len(values)},) must have one value for each of {len(positive)} labels"
+            )
+        groups.append(None if values is None else to_arrow(values).filter(pa.array(rows)))
+    return Clusters(
+        group_by_value(groups[0], int(positive.sum()), by or "cluster"),
+        group_by_time(groups[1], int((~positive).sum())),
+        replicates,
+    )
+
+
+def group_by_value(column: Any, count: int, name: str | None) -> Grouping:
+    """Images of one value together; without a value (null, NaN, empty text), and without a column, singly."""
+    if column is None:
+        return Grouping.of(np.full(count, -1), "image")
+    encoded = pc.dictionary_encode(column.combine_chunks())
+    values = encoded.dictionary
+    # in the order of the values, so that the solution's order of rows does not matter
+    order = pc.sort_indices(values).to_numpy()
+    ranks = np.empty(len(values), np.int64)
+    ranks[order] = np.arange(len(values))
+    nothing = [place for place, value in enumerate(values.to_pylist()) if str(value) in {"", "nan"}]
+    ranks[nothing] = -1
+    codes = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
+    return Grouping.of(np.append(ranks, -1)[codes], name or "image")
+
+
+def group_by_time(column: Any, count: int) -> Grouping:
+    """Blocks of days since 1970 (UTC); images without a time singly."""
+    if column is None:
+        return Grouping.of(np.full(count, -1), "image")
+    days = days_since_1970(column)
+    known = np.isfinite(days)
+    for length in BLOCK_DAYS:
+        blocks = np.floor(days / length, where=known, out=np.full(count, -np.inf))
+        found = len(np.unique(blocks[known]))
+        if found >= ENOUGH_BLOCKS:
+            break
+    if found < 2:
+        return Grouping.of(np.full(count, -1), "image")
+    numbers = np.full(count, -1)
+    numbers[known] = blocks[known] - blocks[known].min()
+    return Grouping.of(numbers, "1 day" if length == 1 else f"{length} days")
+
+
+def days_since_1970(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """(n,) days, in UTC where there is a time zone, NaN for null. Raises ValueError for what is no time."""
+    zone = getattr(column.type, "tz", None)
+    try:
+        times = column.cast(pa.timestamp("ms", tz="UTC" if zone else None), safe=False)
+    except pa.ArrowException as error:
+        raise ValueError(f"must hold times such as 2018-08-01T06:00:00: {error}") from error
+    return times.cast(pa.int64()).cast(pa.float64()).to_numpy() / MILLISECONDS_PER_DAY
+
+
+def to_arrow(values: Iterable[Any]) -> pa.ChunkedArray:
+    """A column from a polars Series, an Arrow or NumPy array, or any values (None for null)."""
+    if hasattr(values, "to_arrow"):  # a polars Series
+        values = values.to_arrow()
+    if isinstance(values, pa.ChunkedArray):
+        return values
+    if not isinstance(values, pa.Array | np.ndarray):
+        values = list(values)
+    return pa.chunked_array([values if isinstance(values, pa.Array) else pa.array(values)])
