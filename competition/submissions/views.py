@@ -13,17 +13,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from competition.accounts.models import User
 from competition.accounts.requests import SignedInRequest
 from competition.contests.joining import participation_of
-from competition.contests.models import Competition, Participation
+from competition.contests.models import Competition
 from competition.contests.pages import render_page, visible_competition
 from competition.refusal import Refusal
 from competition.submissions.cancel import CANCELLABLE, cancel_submission
 from competition.submissions.finals import choose_final, effective_finals
 from competition.submissions.forms import SubmissionForm
-from competition.submissions.models import State, Submission
+from competition.submissions.models import Score, State, Submission
 from competition.submissions.receive import next_reset, receive_submission, remaining_today
-from competition.submissions.results import public_result
+from competition.submissions.report import Report, report
+from competition.submissions.results import public_result, sees_exact_results
 
 PAGE_SIZE = 50
 # Where a submission that did not reach its score was stopped.
@@ -102,6 +104,12 @@ def mine(request: SignedInRequest, slug: str) -> HttpResponse:
     team = participation.team
     submissions = team.submissions.select_related("user").prefetch_related("scores")
     page = Paginator(submissions, PAGE_SIZE).get_page(request.GET.get("page"))
+    exact = sees_exact_results(request.user, competition)
+    results = {
+        submission.pk: public_result(scores[0], competition, exact=exact)
+        for submission in page
+        if (scores := submission.scores.all())
+    }
     return render_page(
         request,
         "submissions/list.html",
@@ -109,6 +117,7 @@ def mine(request: SignedInRequest, slug: str) -> HttpResponse:
         tab="submissions",
         participation=participation,
         page=page,
+        results=results,
         finals=team.submissions.filter(is_final=True).count(),
         counting={submission.pk for submission in effective_finals(team)},
         live=any(not submission.is_finished for submission in page),
@@ -123,13 +132,8 @@ def mine(request: SignedInRequest, slug: str) -> HttpResponse:
 def detail(request: SignedInRequest, pk: str) -> HttpResponse:
     submission = visible_submission(request, pk)
     competition = submission.competition
-    participation = participation_of(request.user, competition)
     return render_page(
-        request,
-        "submissions/detail.html",
-        competition,
-        tab="submissions",
-        **_result(submission, participation),
+        request, "submissions/detail.html", competition, tab="submissions", **_result(request, submission)
     )
 
 
@@ -141,8 +145,8 @@ def state(request: SignedInRequest, pk: str) -> HttpResponse:
     submission = visible_submission(request, pk)
     if request.GET.get("seen") == submission.state:
         return HttpResponse(status=204)
-    context = _result(submission, participation_of(request.user, submission.competition))
-    return render(request, "submissions/state.html", {"competition": submission.competition, **context})
+    context = {"competition": submission.competition, **_result(request, submission)}
+    return render(request, "submissions/state.html", context)
 
 
 @login_required
@@ -204,17 +208,24 @@ def _retry_after(refusal: Refusal | None) -> dict[str, str]:
     return {"Retry-After": str(refusal.retry_after)} if refusal and refusal.retry_after is not None else {}
 
 
-def _result(submission: Submission, participation: Participation | None) -> dict:
+def _result(request: SignedInRequest, submission: Submission) -> dict:
+    participation = participation_of(request.user, submission.competition)
     score = submission.scores.first()
     own = participation is not None and participation.team_id == submission.team_id
     return {
         "submission": submission,
         "participation": participation,
         "score": score,
-        "result": public_result(score, submission.competition) if score else None,
+        "public": _public_report(request.user, score, submission.competition) if score else None,
         "steps": steps(submission.state),
         "may_cancel": own and submission.state in CANCELLABLE,
         "may_choose": own
         and submission.state == State.SCORED
         and submission.competition.state == Competition.State.OPEN,
     }
+
+
+def _public_report(user: User, score: Score, competition: Competition) -> Report:
+    exact = sees_exact_results(user, competition)
+    result = public_result(score, competition, exact=exact)
+    return report(result, metric=score.metric, part="public", is_exact=exact)

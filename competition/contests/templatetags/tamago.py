@@ -111,6 +111,12 @@ def score(value: float | None, metric: dict | int | None = None) -> str:
 
 
 @register.filter
+def entry(mapping: dict, key: object) -> object | None:
+    """What a mapping holds under a key that is a variable of the template."""
+    return mapping.get(key)
+
+
+@register.filter
 def tags_to_notice(level_tag: str) -> str:
     """The notice's class for a level of `django.contrib.messages`."""
     return {"success": "notice-success", "warning": "notice-warning", "error": "notice-error"}.get(
@@ -140,12 +146,19 @@ def _typhoons_to_the_gate(floor: float, found: int | None, missed: int | None) -
 
 @register.inclusion_tag("includes/recall_gauge.html")
 def recall_gauge(
-    recall: float, floor: float, *, found: int | None = None, missed: int | None = None, caption: bool = True
+    recall: float,
+    floor: float,
+    *,
+    found: int | None = None,
+    missed: int | None = None,
+    drawing: bool = True,
+    caption: bool = True,
 ) -> dict:
     """Recall on a scale with the gate's edge: a drawing for eyes, the same in words for ears.
 
     The scale is zoomed to the gate's neighbourhood, because that is where entries stand. Where the typhoons
     `found` and `missed` are given, the words say how many of them lie between the entry and the gate.
+    Without `drawing` or `caption` only the other one is given.
     """
     left, right = max(0.0, min(floor - 0.2, recall - 0.05)), 1.0
 
@@ -157,6 +170,7 @@ def recall_gauge(
         "floor": floor,
         "margin": abs(recall - floor),
         "passed": recall >= floor,
+        "drawing": drawing,
         "caption": caption,
         **_typhoons_to_the_gate(floor, found, missed),
         "x_recall": place(recall),
