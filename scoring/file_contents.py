@@ -1,9 +1,12 @@
 """From a participant's file to CSV text or Parquet bytes: recognised, decompressed within limits."""
 
 import codecs
+import io
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+import numpy as np
 import pyarrow as pa
 
 from scoring.problems import refuse
@@ -70,38 +73,53 @@ def read_contents(path: str | Path, *, limits: Limits, filename: str | None = No
 
     Raises InvalidSubmission for what cannot be a table, OSError where the file cannot be opened.
     """
-    with Path(path).open("rb") as file:
-        data = file.read(limits.max_bytes + 1)
-    if len(data) > limits.max_bytes:
+    data = _read(path, limits.max_bytes + 1)
+    if data.size > limits.max_bytes:
         raise refuse(
             "too_large",
             f"the file is larger than {_size(limits.max_bytes)}, the limit;"
             " leave out extra columns, compress it with gzip, or send Parquet",
         )
-    if not data:
+    if not data.size:
         raise refuse("empty_file", "the file is empty (0 bytes)")
-    compression = _compression(data)
+    head = bytes(data[:512])
+    compression = _compression(head)
     if compression:
-        buffer = _decompress(data, compression, limits)
-        del data
-        _refuse_inside(bytes(buffer[:512]), compression)
+        data = _decompress(data, compression, limits)
+        _refuse_inside(bytes(data[:512]), compression)
         form = "csv"
     else:
-        buffer = pa.py_buffer(data)
-        form = "parquet" if data.startswith(PARQUET_MAGIC) else "csv"
+        form = "parquet" if head.startswith(PARQUET_MAGIC) else "csv"
     if form == "csv":
-        _refuse_other_formats(bytes(buffer[: 64 * 1024]))
+        _refuse_other_formats(bytes(data[: 64 * 1024]))
     found = {"gzip": "csv.gz", "zstd": "csv.zst"}.get(compression or "", form)
-    return Contents(form, buffer, _compare_name(filename or PurePath(path).name, found))
+    return Contents(form, data, _compare_name(filename or PurePath(path).name, found))
 
 
-def _compression(data: bytes) -> str | None:
-    if data.startswith(GZIP_MAGIC):
+def _read(path: str | Path, most: int) -> pa.Buffer:
+    """The first `most` bytes of a file.
+
+    NumPy's memory comes in huge pages: 35 MiB take 5 ms, and 19 ms as a bytes object. A memory map would take
+    2 ms, but ends the process when somebody truncates the file meanwhile.
+    """
+    with Path(path).open("rb", buffering=0) as file:
+        block = np.empty(min(os.fstat(file.fileno()).st_size + 1, most), np.uint8).data
+        filled = 0
+        while filled < len(block) and (count := file.readinto(block[filled:])):
+            filled += count
+        if filled < len(block) or filled == most:
+            return pa.py_buffer(block)[:filled]
+        # a pipe, or a file that grows
+        return pa.py_buffer(block.tobytes() + io.BufferedReader(file).read(most - filled))
+
+
+def _compression(head: bytes) -> str | None:
+    if head.startswith(GZIP_MAGIC):
         return "gzip"
-    return "zstd" if data.startswith(ZSTD_MAGIC) else None
+    return "zstd" if head.startswith(ZSTD_MAGIC) else None
 
 
-def _decompress(data: bytes, compression: str, limits: Limits) -> pa.Buffer:
+def _decompress(data: pa.Buffer, compression: str, limits: Limits) -> pa.Buffer:
     """Streamed, so that a decompression bomb costs no more than the limit."""
     sink = pa.BufferOutputStream()
     size = 0

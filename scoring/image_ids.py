@@ -2,27 +2,25 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoring.fixed_width import MAX_DIGITS, FixedWidth
+
 UNKNOWN = -1
 Places = npt.NDArray[np.int32]
-
-# Rows parsed at a time: the intermediate arrays stay in the second-level cache.
-BLOCK_ROWS = 1 << 14
-# A float64 sum of digits times powers of ten is exact up to here.
-MAX_DIGITS = 15
 
 
 class ImageIds:
     """N different ids; each has a place in 0 … N-1, where its prediction belongs.
 
     Ids of one prefix and one number of digits (``test_0000000``, the rule in a release) are parsed to
-    their number, which a table turns into the place: 4 ms for a million ids, where hashing takes 100 or
-    more. Any other set of ids works too, through a hash.
+    their number, which a table turns into the place (see ``Placement``): 8 ms for a million ids, where
+    hashing takes 100 or more. Any other set of ids works too, through a hash.
     """
 
     def __init__(
@@ -55,6 +53,7 @@ class ImageIds:
         ids = cls.__new__(cls)
         ids._count, ids._names, ids._pattern = count, None, FixedWidth(prefix.encode(), digits)
         ids._place_of_number = np.arange(count, dtype=np.int32)
+        ids._number_of_place = np.arange(count)
         return ids
 
     def __len__(self) -> int:
@@ -64,6 +63,13 @@ class ImageIds:
     def pattern(self) -> "FixedWidth | None":
         """The one form that all ids share, where they do."""
         return self._pattern if self._names is None else None
+
+    @cached_property
+    def names_in_order(self) -> npt.NDArray[np.uint8]:
+        """The bytes of the ids of the numbers 0, 1, … on end; of none where most numbers are no image's."""
+        assert self._pattern is not None
+        numbers = len(self._place_of_number)
+        return self._pattern.bytes_of_numbers(numbers if numbers <= 2 * self._count else 0)
 
     def place(self, name: str) -> int:
         """The place of one id, ``UNKNOWN`` for an id that is not in the set."""
@@ -75,24 +81,8 @@ class ImageIds:
 
     def places(self, names: pa.Array) -> Places:
         """The places of n ids given as bytes, (n,) int32, ``UNKNOWN`` where one is null or not in the set."""
-        if self._pattern and not names.null_count and self._names is None:
-            raw = self._pattern.bytes_of(names)
-            places = None if raw is None else self.places_of_bytes(raw)
-            if places is not None:
-                return places
         listed = (b"" if name is None else name for name in names.to_pylist())
         return np.fromiter((self.place(name.decode("utf-8", "surrogateescape")) for name in listed), np.int32)
-
-    def places_of_bytes(self, raw: npt.NDArray[np.uint8], suffix: bytes = b"") -> Places | None:
-        """raw: n ids' bytes on end, each followed by `suffix`. None where one has another form."""
-        assert self._pattern is not None
-        numbers = self._pattern.numbers(raw, suffix)
-        if numbers is None:
-            return None
-        inside = numbers < len(self._place_of_number)
-        if inside.all():
-            return self._place_of_number[numbers]
-        return np.where(inside, self._place_of_number[np.where(inside, numbers, 0)], np.int32(UNKNOWN))
 
     def first_names(self, places: npt.NDArray[np.integer], count: int) -> list[str]:
         """The `count` smallest names among some places, in the ids' own order."""
@@ -129,10 +119,12 @@ class ImageIds:
         assert self._pattern is not None
         raw = None if names.null_count else self._pattern.bytes_of(names)
         numbers = None if raw is None else self._pattern.numbers(raw)
-        if numbers is None or numbers.max() > 16 * len(names) + 1_000_000:
+        if numbers is None or numbers.max() > 4 * len(names) + 1_000_000:
             return False
         self._place_of_number = np.full(int(numbers.max()) + 1, UNKNOWN, np.int32)
         self._place_of_number[numbers] = places
+        self._number_of_place = np.empty(len(names), np.int64)
+        self._number_of_place[places] = numbers
         if np.count_nonzero(self._place_of_number != UNKNOWN) < len(names):
             raise ValueError(_describe_repetition(names.to_pylist()))
         return True
@@ -147,60 +139,51 @@ class ImageIds:
             raise ValueError(_describe_repetition(listed))
 
 
-class FixedWidth:
-    """A form of ids: one prefix, then a fixed number of digits."""
+class Placement:
+    """N predictions on their way to the places of their ids, where all of these share one form.
 
-    def __init__(self, prefix: bytes, digits: int) -> None:
-        self.prefix, self.digits = prefix, digits
-        self.width = len(prefix) + digits
+    They are put in by the number of their id, so that the file's order costs one scattered write a row and
+    everything else goes through memory in order. Several threads may put at the same time.
+    """
 
-    @classmethod
-    def of_name(cls, name: str) -> "FixedWidth | None":
-        match = re.fullmatch(r"([\x21-\x7e]*?)([0-9]+)", name)
-        return cls(match[1].encode(), len(match[2])) if match and len(match[2]) <= MAX_DIGITS else None
+    def __init__(self, ids: ImageIds) -> None:
+        assert ids.pattern is not None
+        self._ids, self._pattern = ids, ids.pattern
+        self._by_number = np.full(len(ids._place_of_number), np.nan)
 
-    def name(self, number: int) -> str:
-        return f"{self.prefix.decode()}{number:0{self.digits}d}"
+    def put(self, names: npt.NDArray[np.uint8], values: npt.NDArray[np.float64], suffix: bytes = b"") -> bool:
+        """names: n ids' bytes on end, each followed by `suffix`; values (n,) float64.
 
-    def number(self, name: str) -> int:
-        """The number in one id, -1 for an id of another form."""
-        digits = name[len(self.prefix) :]
-        fits = len(name) == self.width and name.startswith(self.prefix.decode())
-        return int(digits) if fits and digits.isascii() and digits.isdecimal() else -1
-
-    def bytes_of(self, names: pa.Array) -> npt.NDArray[np.uint8] | None:
-        """The bytes of n strings on end, (n · width,) uint8; None where their lengths differ. No nulls."""
-        wide = pa.types.is_large_string(names.type) or pa.types.is_large_binary(names.type)
-        _, offsets_buffer, data = names.buffers()
-        offsets = np.frombuffer(offsets_buffer, np.int64 if wide else np.int32)
-        offsets = offsets[names.offset : names.offset + len(names) + 1]
-        if not len(names) or data is None or not (np.diff(offsets) == self.width).all():
-            return None
-        return np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
-
-    def numbers(self, raw: npt.NDArray[np.uint8], suffix: bytes = b"") -> npt.NDArray[np.int64] | None:
-        """The numbers of n ids given as bytes on end, (n,) int64; None where one id has another form.
-
-        Against the template ``test_0000000``, exclusive or leaves 0 in the prefix and 0 … 9 in the digits
-        of a well-formed id and something larger anywhere else; a matrix product then weighs the digits.
+        False where an id has another form or is not in the set; then some values may be in their places.
         """
-        width = self.width + len(suffix)
-        template = np.frombuffer(self.prefix + b"0" * self.digits + suffix, np.uint8)
-        largest = np.array([0] * len(self.prefix) + [9] * self.digits + [0] * len(suffix), np.uint8)
-        weights = np.array(
-            [0] * len(self.prefix) + [10.0**k for k in reversed(range(self.digits))] + [0] * len(suffix)
-        )
-        block = BLOCK_ROWS * width
-        template, largest = np.tile(template, BLOCK_ROWS), np.tile(largest, BLOCK_ROWS)
-        numbers = np.empty(len(raw) // width, np.int64)
-        for start in range(0, len(raw), block):
-            part = raw[start : start + block]
-            digits = part ^ template[: len(part)]
-            if (digits > largest[: len(part)]).any():
-                return None
-            row = start // width
-            numbers[row : row + len(part) // width] = digits.reshape(-1, width).astype(np.float64) @ weights
-        return numbers
+        first = self._first_of_run(names, len(values)) if not suffix else None
+        if first is not None:
+            self._by_number[first : first + len(values)] = values
+            return True
+        row = 0
+        for numbers in self._pattern.blocks_of_numbers(names, suffix):
+            if numbers is None or numbers.max() >= len(self._by_number):
+                return False
+            self._by_number[numbers] = values[row : row + len(numbers)]
+            row += len(numbers)
+        return True
+
+    def predictions(self) -> npt.NDArray[np.float64]:
+        """(N,) float64 in the order of the places, NaN where nothing was put."""
+        return self._by_number.take(self._ids._number_of_place)
+
+    def _first_of_run(self, names: npt.NDArray[np.uint8], count: int) -> int | None:
+        """The first number of ids that are numbered without gaps, as in a sample submission.
+
+        Told by comparing all their bytes with those that are expected, which is faster than parsing them.
+        """
+        width = self._pattern.width
+        first = self._pattern.number(names[:width].tobytes().decode("latin-1"))
+        last = self._pattern.number(names[-width:].tobytes().decode("latin-1"))
+        expected = self._ids.names_in_order
+        if first < 0 or last - first != count - 1 or last * width >= len(expected):
+            return None
+        return first if (names == expected[first * width : (last + 1) * width]).all() else None
 
 
 def _position_in(listed: Sequence[str | None]):

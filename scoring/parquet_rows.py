@@ -1,6 +1,7 @@
 """Ids and values of a Parquet submission, read only after its metadata was found harmless."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,14 +33,23 @@ class ParquetRows:
         except DAMAGE as error:
             raise _damaged(error) from error
 
-    def batches(self) -> Iterator[tuple[pa.Array, pa.Array]]:
-        """(ids as bytes, values as float64), with nulls where the file has them."""
+    def batches(
+        self, rows: int = BATCH_ROWS, *, groups: list[int] | None = None, use_threads: bool = True
+    ) -> Iterator[tuple[pa.Array, pa.Array]]:
+        """(ids as bytes, values as float64) of some row groups or all, with nulls where the file has them."""
         try:
             columns = ["image_id", self._value_name]
-            for batch in self._open().iter_batches(BATCH_ROWS, columns=columns, use_threads=True):
+            for batch in self._open().iter_batches(
+                rows, row_groups=groups, columns=columns, use_threads=use_threads
+            ):
                 yield _as_binary(batch["image_id"]), _as_float64(batch[self._value_name])
         except DAMAGE as error:
             raise _damaged(error) from error
+
+    def shares(self, count: int) -> list[list[int]]:
+        """The row groups, in runs for at most `count` readers."""
+        ends = [self._groups * share // count for share in range(count + 1)]
+        return [list(range(start, end)) for start, end in pairwise(ends) if start < end]
 
     def records(self) -> Iterator[tuple[int, str | None, str | float | None]]:
         """(row from 1, id, value), where an id or a value that is null is empty text."""
@@ -59,7 +69,7 @@ class ParquetRows:
 
     def _check(self, n_rows: int, max_bytes: int) -> None:
         footer = read_footer(self._data)
-        self.count = footer.rows
+        self.count, self._groups = footer.rows, footer.row_groups
         if footer.columns > MAX_COLUMNS:
             raise refuse("columns", f"the file has {footer.columns:,} columns; the limit is {MAX_COLUMNS:,}")
         self._check_columns(self._open().schema_arrow)
