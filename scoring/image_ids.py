@@ -79,11 +79,6 @@ class ImageIds:
         number = self._pattern.number(name)
         return int(self._place_of_number[number]) if 0 <= number < len(self._place_of_number) else UNKNOWN
 
-    def places(self, names: pa.Array) -> Places:
-        """The places of n ids given as bytes, (n,) int32, ``UNKNOWN`` where one is null or not in the set."""
-        listed = (b"" if name is None else name for name in names.to_pylist())
-        return np.fromiter((self.place(name.decode("utf-8", "surrogateescape")) for name in listed), np.int32)
-
     def first_names(self, places: npt.NDArray[np.integer], count: int) -> list[str]:
         """The `count` smallest names among some places, in the ids' own order."""
         if self._names is not None:

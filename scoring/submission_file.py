@@ -91,9 +91,7 @@ def _read_text(contents: Contents, ids: ImageIds, config: MetricConfig, limits: 
 
 
 def _read_parquet(contents: Contents, ids: ImageIds, config: MetricConfig, limits: Limits) -> Predictions:
-    rows = ParquetRows(
-        contents.data, config.prediction, n_rows=len(ids), max_bytes=limits.max_decompressed_bytes
-    )
+    rows = ParquetRows(contents.data, config.column, n_rows=len(ids), max_bytes=limits.max_decompressed_bytes)
     contents.warnings.extend(rows.warnings)
     predictions = read_clean_parquet(rows, ids, config.prediction)
     if predictions is not None:
