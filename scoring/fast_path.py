@@ -138,7 +138,8 @@ class _CleanText:
 def _pieces(body: pa.Buffer) -> Iterator[pa.Buffer]:
     """The text cut at ends of lines, into as many pieces for each core."""
     cores = pa.cpu_count()
-    size = max(LINE_BYTES, math.ceil(body.size / (math.ceil(body.size / PIECE_BYTES / cores) * cores)))
+    rounds = max(1, math.ceil(body.size / PIECE_BYTES / cores))
+    size = max(LINE_BYTES, math.ceil(body.size / (rounds * cores)))
     start = 0
     while start < body.size:
         end = start + size
