@@ -190,7 +190,7 @@ def _restrict_files(readable: Iterable[Path], scratch: Path) -> None:
     if version < 1:
         raise CannotConfineError(
             f"Landlock: {os.strerror(ctypes.get_errno())}; Linux 5.13 or later is needed, with `landlock`"
-            " among the security modules (CONFIG_LSM, or `lsm=` on the kernel's command line), and a container"
+            " among the security modules (CONFIG_LSM or `lsm=` on the kernel's command line), and a container"
             " runtime that lets its system calls through (Docker from 20.10.10)"
         )
     rights = RIGHTS_KNOWN_TO[max(known for known in RIGHTS_KNOWN_TO if known <= version)]

@@ -3,9 +3,15 @@
 import errno
 import json
 import os
+import shutil
+import signal
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +20,7 @@ from scoring.own_metric import MetricFailed, SandboxLimits
 from tamago_metric import ParticipantVisibleError
 from tests.scoring.own_metrics import MIB, SHORT, children, leftovers, run
 
+ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a-secret-of-the-worker"
 LIBC = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
 
@@ -104,28 +111,32 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def hunted(tmp_path_factory) -> dict:
+def hunted() -> Iterator[dict]:
     """What a metric may be after: a listening socket, and a file of secrets that everybody could read."""
-    folder = tmp_path_factory.mktemp("data")
-    for each in (folder, *folder.parents):
-        if each.owner() == Path.home().owner() and str(each).startswith("/tmp/"):
-            each.chmod(0o755)
-    secret = folder / "solution.parquet"
-    secret.write_text(SECRET)
-    secret.chmod(0o666)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with (
+        tempfile.TemporaryDirectory(prefix="tamago-data-") as folder,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+    ):
+        Path(folder).chmod(0o755)
+        secret = Path(folder, "solution.parquet")
+        secret.write_text(SECRET)
+        secret.chmod(0o666)
         yield {
             "port": listener.getsockname()[1],
             "pid": os.getpid(),
             "secret": secret,
-            "code": Path(__file__).resolve().parents[2] / "scoring" / "__init__.py",
-            "root": Path(__file__).resolve().parents[2],
+            "code": ROOT / "scoring" / "__init__.py",
+            "root": ROOT,
         }
 
 
 @pytest.fixture(scope="module")
 def attempted(hunted) -> dict[str, str]:
-    """What became of each attempt: the exception's name, or what was got. One metric tries them all."""
+    return json.loads(run(attempts(hunted), SandboxLimits(seconds=20)).printed)
+
+
+def attempts(hunted: dict) -> str:
+    """A metric that tries them all, and prints what became of each: the exception's name, or what was got."""
     expressions = {name: _filled(expression, hunted) for name, expression in REFUSED.items()}
     body = f"""
 import fcntl, json, multiprocessing, os, resource, select, signal, socket, subprocess
@@ -138,7 +149,7 @@ for name, expression in {expressions!r}.items():
         got[name] = type(error).__name__
 print(json.dumps(got))
 return 1"""
-    return json.loads(run(metric(body), SandboxLimits(seconds=20)).printed)
+    return metric(body)
 
 
 def _filled(expression: str, hunted: dict) -> str:
@@ -153,6 +164,32 @@ def test_a_metric_cannot(attempt, attempted, hunted):
     assert hunted["secret"].read_text() == SECRET
     assert not list(Path("/tmp").glob("from-a-metric"))
     assert not list(Path("/dev/shm").glob("from-a-metric"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_worker_without_privileges_contains_as_much(hunted):
+    """As in a container. One privilege is left to it, to reach an interpreter that lies in root's home."""
+    reading = "-all,+dac_read_search"
+    someone = [
+        *("setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups"),
+        *(f"--{kind}={reading}" for kind in ("inh-caps", "ambient-caps", "bounding-set")),
+    ]
+    code = (
+        "import sys\nfrom tests.scoring.own_metrics import *\n"
+        "print(run(sys.stdin.read(), SandboxLimits(seconds=20)).printed)"
+    )
+    done = subprocess.run(
+        [*someone, sys.executable, "-c", code],
+        input=attempts(hunted),
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    shutil.rmtree("/tmp/tamago-metric-12345")
+    assert done.returncode == 0, done.stderr
+    for attempt, became in json.loads(done.stdout).items():
+        assert became in ("PermissionError", "gaierror", "ValueError"), (attempt, became)
 
 
 # The same by system call, where Python has no function, or would be kinder than the kernel.
@@ -480,15 +517,11 @@ def test_a_source_that_is_no_metric_is_reported(garbage):
 
 def test_it_does_not_outlive_the_thread_that_asked(tmp_path):
     """As when a worker is killed: nobody is left to end the metric."""
-    import signal
-    import subprocess
-    import sys
-
     code = (
         "from tests.scoring.own_metrics import *\n"
         "run('def score(a, b):\\n    while True: pass', SandboxLimits(seconds=60))\n"
     )
-    worker = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2])
+    worker = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     before = set(leftovers())
 
     def of_worker() -> list[int]:
