@@ -271,6 +271,7 @@ def _entry(standing: Standing, competition: models.Competition) -> dict[str, Any
         "precision": standing.precision,
         "interval": standing.interval,
         "tie_band": standing.tie_band,
+        "probability_below_gate": standing.probability_below_gate,
         "entries": standing.entries,
         "last_submission_at": standing.last_submission_at,
         "public_rank": standing.public_rank,

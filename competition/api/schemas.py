@@ -110,9 +110,16 @@ class PartResult(Schema):
     fp: int | None = None
     fn: int | None = None
     tn: int | None = None
-    interval: list[float] | None = Field(None, description="95 % confidence interval")
-    probability_below_gate: float | None = None
-    slices: dict[str, Any] | None = None
+    interval: list[float] | None = Field(None, description="95 % confidence interval of the score")
+    probability_below_gate: float | None = Field(
+        None, description="Share of the draws of storms in which its recall misses the gate"
+    )
+    uncertainty: dict[str, Any] | None = Field(
+        None,
+        description="replicates, level, standard_error; interval and quantiles of recall and precision at "
+        "the threshold; cloud: recall and precision in some of the draws",
+    )
+    slices: dict[str, Any] | None = Field(None, description="By column of the solution: its groups' results")
     curve: Curve | None = None
 
 
@@ -150,7 +157,13 @@ class Entry(Schema):
     recall: float | None
     precision: float | None
     interval: list[float] | None = Field(None, description="95 % confidence interval of the score")
-    tie_band: int | None = Field(None, description="Teams of one band are not distinguishable")
+    tie_band: int | None = Field(
+        None,
+        description="1: the leader and those who cannot be told apart from it; the first who can leads 2",
+    )
+    probability_below_gate: float | None = Field(
+        None, description="Share of the draws of storms in which its recall misses the gate"
+    )
     entries: int = Field(description="Scored submissions of the team")
     last_submission_at: datetime | None
     is_mine: bool

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+import numpy.typing as npt
 from django.db.models import Count, Max, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils.translation import gettext as _
@@ -19,7 +21,8 @@ from competition.refusal import Refusal
 from competition.submissions.models import PrivateScore, Rescoring, Score, State, Submission
 from competition.submissions.results import best_first, counting_scores, metric_of
 from scoring import MetricConfig, rank
-from scoring.disclosure import COARSE_DIGITS, rounded
+from scoring.disclosure import COARSE_DIGITS, DRAWN_DIGITS, rounded
+from scoring.uncertainty import tie_bands
 
 CACHE_SECONDS = 3600  # of what is made of a board; its version is in the key
 
@@ -30,7 +33,9 @@ class Standing:
     the gate is on. recall, precision: None for metrics without an operating point.
 
     rank: from 1; equal results share it. entries: scored submissions. public_rank: on the private board,
-    where the team stood in public. tie_band: teams of one band cannot be told apart; None until estimated.
+    where the team stood in public. tie_band: 1 for the leader and those that cannot be told apart from it;
+    the first that can leads the next band. probability_below_gate: in a fresh draw of storms. These and the
+    interval are None where nothing was drawn.
     """
 
     rank: int
@@ -45,6 +50,7 @@ class Standing:
     last_submission_at: datetime
     interval: tuple[float, float] | None = None
     tie_band: int | None = None
+    probability_below_gate: float | None = None
     public_rank: int | None = None
 
     @property
@@ -61,6 +67,23 @@ class _Entry:
     recall: float | None
     precision: float | None
     row: dict[str, Any] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """What the bootstrap tells of an entry; replicates: float64, little endian."""
+
+    interval: list[float] | None
+    probability_below_gate: float | None
+    replicates: bytes | None
+
+    @property
+    def draws(self) -> npt.NDArray[np.float64] | None:
+        """What each draw would rank it by; None without any in which that is defined."""
+        if self.replicates is None:
+            return None
+        draws = np.frombuffer(self.replicates, "<f8")
+        return draws if np.isfinite(draws).any() else None
 
 
 def public_standings(
@@ -167,10 +190,22 @@ def _ranked(
     shown = model.objects.as_if_published(rescoring).filter(
         pk__in=[entry.row["pk"] for entry in best.values()]
     )
-    intervals = dict(shown.values_list("pk", "result__interval"))
+    estimates = {
+        pk: _Estimate(*told)
+        for pk, *told in shown.values_list(
+            "pk", "result__interval", "result__probability_below_gate", "replicates"
+        )
+    }
+    standings = list(rank(best.values(), metric))
+    bands = tie_bands(
+        [estimates[ranked.entry.row["pk"]].draws for ranked in standings],
+        higher_is_better=metric.higher_is_better,
+    )
     return [
-        _standing(ranked.rank, ranked.entry, result, intervals.get(ranked.entry.row["pk"]))
-        for ranked in rank(best.values(), metric)
+        replace(
+            _standing(ranked.rank, ranked.entry, result, estimates[ranked.entry.row["pk"]]), tie_band=band
+        )
+        for ranked, band in zip(standings, bands, strict=True)
     ]
 
 
@@ -180,10 +215,11 @@ def _with_digits(standing: Standing, digits: int) -> Standing:
         standing,
         **{name: rounded(getattr(standing, name), digits) for name in ("value", "recall", "precision")},
         interval=tuple(interval) if interval else None,
+        probability_below_gate=rounded(standing.probability_below_gate, DRAWN_DIGITS),
     )
 
 
-def _standing(place: int, entry: _Entry, result: str, interval: list[float] | None) -> Standing:
+def _standing(place: int, entry: _Entry, result: str, estimate: _Estimate) -> Standing:
     row = entry.row
     return Standing(
         rank=place,
@@ -196,7 +232,8 @@ def _standing(place: int, entry: _Entry, result: str, interval: list[float] | No
         passed_gate=row[f"{result}passed_gate"],
         entries=row["entries"],
         last_submission_at=row["last_submission_at"],
-        interval=(interval[0], interval[1]) if interval else None,
+        interval=(estimate.interval[0], estimate.interval[1]) if estimate.interval else None,
+        probability_below_gate=estimate.probability_below_gate,
     )
 
 

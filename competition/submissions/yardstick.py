@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from competition.contests.models import Competition
 from competition.datasets.models import Release, SolutionVersion
@@ -63,20 +63,23 @@ def write_score(
         engine=graded.engine,
         device=graded.device,
         seconds=graded.seconds,
-        **_columns(graded.public),
+        **_columns(graded, "public"),
     )
     if rescoring is None:  # whose ladders are set up when it is published
         score.is_rung = is_next_rung(score, submission.team)
     score.save()
-    PrivateScore.objects.create(score=score, **_columns(graded.private))
+    PrivateScore.objects.create(score=score, **_columns(graded, "private"))
     return score
 
 
-def _columns(result: Result) -> dict[str, Any]:
+def _columns(graded: Grade, part: Literal["public", "private"]) -> dict[str, Any]:
+    result: Result = getattr(graded, part)
+    drawn = graded.replicates.get(part)
     return {
         "result": result.to_dict(),
         "value": result.score,
         "passed_gate": result.passed_gate,
         "recall": result.recall,
         "precision": result.precision,
+        "replicates": drawn.astype("<f8").tobytes() if drawn is not None and len(drawn) else None,
     }

@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from django.conf import settings as site
 from django.core.files.base import ContentFile
@@ -20,7 +21,7 @@ from competition.submissions.leases import claim
 from competition.submissions.models import PrivateScore, Score, State, Submission
 from competition.submissions.receive import receive_submission, remaining_today
 from competition.submissions.resident import solution_at
-from scoring import Solution, grade
+from scoring import MetricConfig, Solution, grade
 from tests.competition.submissions.conftest import submit
 
 
@@ -55,6 +56,19 @@ def test_a_submission_is_scored_as_the_library_scores_its_file(alice, team, rele
     assert score.metric["recall_floor"] == 0.79
     assert (score.metric_version, score.engine, score.device) == (1, expected.engine, "cpu")
     assert score.seconds["total"] > 0
+
+
+def test_the_draws_are_kept_beside_each_score(alice, team, typhoons, release):
+    typhoons.metric = typhoons.metric | {"cluster_by": None}  # the small release has one storm in each part
+    typhoons.save()
+    submission = scored(submit(alice, typhoons))
+    config = MetricConfig.model_validate(typhoons.metric)
+    expected = grade(submission.file.path, Solution.load(release.solution_path), config, device="cpu")
+    score = submission.scores.get()
+    for row, part in ((score, "public"), (score.private, "private")):
+        kept = np.frombuffer(row.replicates, "<f8")
+        assert len(kept) == config.replicates
+        assert kept.tolist() == expected.replicates[part].tolist()
 
 
 def test_nothing_of_the_private_result_is_in_the_public_one(alice, team, release):
