@@ -196,7 +196,8 @@ def mean_specificity_terms(steps: Steps, floor: float) -> Floats:
 def next_up(values: Any) -> Any:
     """The next float64 above each of some values, an array or a tensor."""
     if isinstance(values, np.ndarray):
-        return np.nextafter(values, np.inf)
+        with np.errstate(over="ignore"):  # above the largest is infinity, as it should be
+            return np.nextafter(values, np.inf)
     import torch  # noqa: PLC0415 - slow to import, and only tensors need it
 
     return torch.nextafter(values, torch.full_like(values, np.inf))
@@ -204,7 +205,7 @@ def next_up(values: Any) -> Any:
 
 def negatives_above(tally: Tally) -> Counts:
     """(T,) the negatives that score strictly higher than each of the positives' distinct scores."""
-    return tally.counts(np.nextafter(tally.thresholds, np.inf))[1]
+    return tally.counts(next_up(tally.thresholds))[1]
 
 
 def roc_curve(tally: Tally, points: int = CURVE_POINTS) -> RocCurve:
