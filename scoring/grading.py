@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from scoring.clustering import clusters_of
 from scoring.metrics import MetricConfig, RecallConstrainedPrecision, Result
+from scoring.resampling import one_thread
 from scoring.solution import Solution
 from scoring.submission_file import Limits, validate_submission
 from scoring.tally import Part
@@ -127,11 +128,11 @@ def _grade(
     public = config.evaluate(public_part)
     private = config.evaluate(private_part, public=public)
     scored = time.perf_counter()
-    drawn = {}
-    public, drawn["public"] = _with_uncertainty(config, public_part, public, None)
-    private, drawn["private"] = _with_uncertainty(config, private_part, private, public)
+    public, public_draws = _with_uncertainty(config, public_part, public, None)
+    private, private_draws = _with_uncertainty(config, private_part, private, public)
     done = time.perf_counter()
     seconds = {"metric": scored - started, "uncertainty": done - scored, "total": done - started}
+    drawn = {"public": public_draws, "private": private_draws}
     return Grade(public, private, config, device, seconds, [], replicates=drawn)
 
 
@@ -142,7 +143,8 @@ def _with_uncertainty(
     nothing = np.empty(0)
     if part.clusters is None or not part.clusters.can_vary:
         return result, nothing
-    drawn = config.replicate(part, result, public=public)
+    with one_thread():
+        drawn = config.replicate(part, result, public=public)
     if drawn is None:
         return result, nothing
     ranked = drawn.values if drawn.ranked is None else drawn.ranked

@@ -12,8 +12,10 @@ number of threads, and on every device.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -203,8 +205,8 @@ class Draws:
         is likely to depend; where the bound for everything below them does not rule out a better value, more
         are taken.
         """
-        best = np.full(self.replicates, -np.inf)
         count = self._tally.negatives if reach is None else reach
+        best = np.full(self.replicates, -np.inf)
         chunks = range(0, self.replicates, DRAWS_AT_ONCE)
         while True:
             curve = _Curve(self._tally, self.clusters, self._tally.top(count))
@@ -334,6 +336,39 @@ class _Curve:
         grouping: Grouping, cluster: npt.NDArray[np.int32], ends: Counts, before: int, places: Counts
     ) -> Counts:
         return cumulative_counts(cluster, int(ends[before]), ends[places], grouping.count)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Inside, a matrix product keeps to one thread. Products this small gain little from several, and where
+    other workers keep the processors busy, waiting for the slowest thread costs ten times the product.
+
+    The setting is the process's: the first who comes in makes it, the last who leaves takes it back.
+    """
+    global _inside, _limit  # noqa: PLW0603 - as global as the libraries' setting
+    with _LOCK:
+        _inside += 1
+        if _inside == 1:
+            _limit = _libraries().limit(limits=1, user_api="blas")
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _inside -= 1
+            if not _inside:
+                _limit.restore_original_limits()
+
+
+_LOCK = Lock()
+_inside = 0
+_limit: Any = None
+
+
+@cache
+def _libraries() -> Any:
+    from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - only where something is drawn
+
+    return ThreadpoolController()
 
 
 def cumulative_counts(cluster: npt.NDArray[np.int32], begin: int, ends: Counts, count: int) -> Counts:

@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 # Up to this many thresholds are counted by comparing all negatives with each, which a sort does not beat.
-FEW_THRESHOLDS = 32
+FEW_THRESHOLDS = 16
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Top:
-    """The highest negatives, ties whole: scores (m,) descending, rows (m,) of the part's negatives."""
+    """The highest negatives: scores (m,) descending, rows (m,) of the part's negatives."""
 
     scores: Floats
     rows: Counts
     is_all: bool
 
     def covers(self, thresholds: Floats) -> npt.NDArray[np.bool_]:
-        """Where all negatives at or above a threshold are among these."""
+        """Where all negatives at or above a threshold are among these: of those that tie with the lowest one,
+        some may not be."""
         if self.is_all:
             return np.ones(len(thresholds), bool)
-        return thresholds >= self.scores[-1] if len(self.scores) else np.zeros(len(thresholds), bool)
+        return thresholds > self.scores[-1] if len(self.scores) else np.zeros(len(thresholds), bool)
 
     def at_or_above(self, thresholds: Floats) -> Counts:
         return len(self.scores) - np.searchsorted(self.scores[::-1], thresholds, side="left")
@@ -113,7 +114,7 @@ class Tally:
         return tp, fp, self.positives - tp, self.negatives - fp
 
     def top(self, count: int) -> Top:
-        """At least the `count` highest negatives, and all that tie with the last of them."""
+        """At least the `count` highest negatives."""
         if len(self._top.scores) < min(count, self.negatives):
             self._top = self._select(min(count, self.negatives))
         return self._top
@@ -121,17 +122,12 @@ class Tally:
     def _select(self, count: int) -> Top:
         is_all = count == self.negatives
         if isinstance(self._negatives, np.ndarray):
-            rows = np.arange(count)
-            if not is_all:
-                place = self.negatives - count
-                rows = np.flatnonzero(self._negatives >= np.partition(self._negatives, place)[place])
+            place = self.negatives - count
+            rows = np.arange(count) if is_all else np.argpartition(self._negatives, place)[place:]
             scores = self._negatives[rows]
             order = np.argsort(scores)[::-1]
             return Top(scores[order], rows[order], is_all)
-        values, order = self._sorted
-        least = values[self.negatives - count]
-        found = int((values >= least).sum())
-        scores, rows = (_to_numpy(each[self.negatives - found :])[::-1] for each in (values, order))
+        scores, rows = (_to_numpy(each[self.negatives - count :])[::-1] for each in self._sorted)
         return Top(scores, rows, is_all)
 
     @cached_property

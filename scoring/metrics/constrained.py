@@ -122,9 +122,13 @@ class RecallConstrainedPrecision(MetricConfig):
 
 
 def precision_recall_curve(tally: Tally, operating_point: float, points: int = CURVE_POINTS) -> Curve:
-    """At most ``points`` + 1 points, evenly spaced in recall, the operating point among them."""
-    chosen = np.unique(np.linspace(0, len(tally.thresholds) - 1, points).round().astype(np.int64))
-    thresholds = np.unique(np.append(tally.thresholds[chosen], operating_point))
+    """At most ``points`` + 1 points, evenly spaced in recall down to the operating point, which is among them,
+    and four times as wide below it, where the curve is smooth and counting all negatives is slow."""
+    last = len(tally.thresholds) - 1
+    chosen = np.unique(np.linspace(0, last, points).round().astype(np.int64))
+    thresholds = tally.thresholds[chosen]
+    below = np.count_nonzero(thresholds < operating_point)
+    thresholds = np.unique(np.concatenate([thresholds[:below:4], thresholds[below:], [operating_point]]))
     tp, fp = tally.counts(thresholds)
     called = tp + fp
     precision = np.divide(tp, called, out=np.zeros(len(tp)), where=called > 0)
