@@ -1,146 +1,56 @@
-"""Every knob of a training, with its one default and the reason beside it.
+"""Reading configurations: named ones, TOML files, and single knobs from the command line.
 
-A configuration is a TOML file: a named one (`baseline`, `resnet18`, …) of the folder `configs`, or your own.
-It needs to hold only what differs from the defaults below.
+A configuration is a TOML file: a named one (`baseline`, `winner`, …) of the folder `configs`, or your own. It
+needs to hold only what differs from the defaults of `starter_kit/sections.py`. A *recipe* trains several
+members: `[members.NAME.SECTION]` says what differs for each, `[ensemble]` how they become one score.
 """
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
 import tomllib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-    model_validator,
-)
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from starter_kit.errors import StarterKitError
+from starter_kit.sections import Config, EnsembleConfig, Section
+
+AnySection = TypeVar("AnySection", bound=Section)
+MEMBER = "model"  # what the one member of a plain configuration is called
 
 
-class Section(BaseModel):
-    """A group of knobs; a name that does not exist is refused, and nothing changes after reading."""
+@dataclass(frozen=True)
+class Recipe:
+    """What to train and how to join it. `members`: by name, each with all of its knobs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    members: dict[str, Config]
+    ensemble: EnsembleConfig
 
-
-class ValidationConfig(Section):
-    """Which part of the training images is held back to measure on."""
-
-    folds: int = Field(
-        5, ge=2, description="A fifth held back leaves four fifths of the storms to learn from."
-    )
-    fold: NonNegativeInt = Field(0, description="Which of the folds is held back, 0 to folds - 1.")
-    block_days: PositiveInt = Field(
-        10, description="Negatives go by blocks of days; a cloud system lives 1 to 5, so few straddle two."
-    )
-    seed: int = Field(0, ge=0, description="Apart from train.seed: runs of different seeds stay comparable.")
-
-    @model_validator(mode="after")
-    def _fold_exists(self) -> ValidationConfig:
-        if self.fold >= self.folds:
-            raise ValueError(f"fold must be below folds ({self.folds}), not {self.fold}")
-        return self
-
-
-class SamplerConfig(Section):
-    """Which training images an epoch draws."""
-
-    name: Literal["natural", "balanced"] = Field(
-        "balanced", description="At 1 : 31 a natural batch of 128 holds 4 positives, too few to learn from."
-    )
-    positive_share: float = Field(
-        0.5, gt=0, lt=1, description="Positives among what balanced draws; a half weighs both classes alike."
-    )
-
-
-class AugmentConfig(Section):
-    """How a training image is varied; `starter_kit/augment.py` says which are true symmetries."""
-
-    flips: bool = Field(True, description="North-south is a true symmetry: the other hemisphere.")
-    rotations: bool = Field(True, description="Quarter turns; with the flips, eight views of each image.")
-
-
-class LossConfig(Section):
-    """What the training makes small."""
-
-    name: Literal["bce", "focal"] = Field(
-        "bce", description="Cross-entropy; with balanced batches focal loss brings little more."
-    )
-    focal_gamma: NonNegativeFloat = Field(2.0, description="Lin et al. (2017) found 2 best; 0 is bce.")
-    focal_alpha: float | None = Field(
-        None, gt=0, lt=1, description="Weight of positives, 1 - alpha of negatives; the sampler balances."
-    )
-
-
-class ModelConfig(Section):
-    """The network between a grey image and one logit."""
-
-    name: Literal["small_cnn", "resnet18"] = Field(
-        "small_cnn", description="Learns in minutes without a GPU."
-    )
-    width: PositiveInt = Field(16, description="small_cnn's first channels; time grows with their square.")
-    dropout: float = Field(
-        0.2, ge=0, lt=1, description="Before the last layer: a thousand positives are few."
-    )
-    early_downsampling: bool = Field(
-        False, description="resnet18's stem would shrink 64×64 to 16×16 at once; off keeps eyes and bands."
-    )
-    weights: Path | None = Field(
-        None, description="Pretrained weights for resnet18, .safetensors or .pth; nothing is fetched."
-    )
-
-    @model_validator(mode="after")
-    def _weights_fit(self) -> ModelConfig:
-        if self.weights is not None and self.name != "resnet18":
-            raise ValueError("weights are for resnet18; small_cnn starts from scratch")
-        return self
-
-
-class TrainConfig(Section):
-    """The training itself."""
-
-    epochs: PositiveInt = Field(10, description="About a minute and a half on two CPU cores.")
-    images_per_epoch: PositiveInt | None = Field(
-        16384, description="Validated this often, one sees early how it goes; none: all training images."
-    )
-    batch_size: PositiveInt = Field(128, description="Steady enough a gradient, small enough for a laptop.")
-    learning_rate: PositiveFloat = Field(3e-3, description="AdamW with batch norm bears it.")
-    weight_decay: NonNegativeFloat = Field(0.01, description="AdamW's own default.")
-    warmup_share: float = Field(0.1, ge=0, lt=1, description="Of all steps: Adam's first steps are wild.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Weights, drawing and augmentation follow from it.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="The GPU where there is one.")
-    amp: bool = Field(True, description="Half precision on CUDA, where it is faster; no effect elsewhere.")
-
-
-class MetricSection(Section):
-    """How validation is scored while training."""
-
-    recall_floor: float = Field(0.79, gt=0, le=1, description="The competition's gate.")
-
-
-class Config(Section):
-    """All knobs. `load_config` reads one; a run's folder keeps it as config.json."""
-
-    validation: ValidationConfig = ValidationConfig()
-    sampler: SamplerConfig = SamplerConfig()
-    augment: AugmentConfig = AugmentConfig()
-    loss: LossConfig = LossConfig()
-    model: ModelConfig = ModelConfig()
-    train: TrainConfig = TrainConfig()
-    metric: MetricSection = MetricSection()
+    def trainings(self) -> dict[str, Config]:
+        """Every single training by its name, members × repeats × folds, in the order they are run."""
+        planned = {}
+        for name, member in self.members.items():
+            for repeat in range(self.ensemble.repeats):
+                seed = {"seed": member.train.seed + repeat}
+                train = member.train.model_copy(update=seed)
+                seeded = f"{name}-seed{train.seed}" if self.ensemble.repeats > 1 else name
+                folds = range(member.validation.folds) if self.ensemble.cross_validate else [None]
+                for fold in folds:
+                    validation = member.validation
+                    if fold is not None:
+                        validation = validation.model_copy(update={"fold": fold})
+                    planned[seeded if fold is None else f"{seeded}-fold{fold}"] = member.model_copy(
+                        update={"train": train, "validation": validation}
+                    )
+        return planned
 
 
 def named_configs() -> list[str]:
@@ -149,19 +59,47 @@ def named_configs() -> list[str]:
     return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
-def load_config(name_or_file: str | Path = "baseline", overrides: Iterable[str] = ()) -> Config:
-    """Read a named configuration or a TOML file, then apply `section.knob=value` overrides in order.
+def summary(name: str) -> str:
+    """What a named configuration is: the comment at the top of its file, in one line."""
+    lines = _named_text(name).splitlines()
+    return " ".join(line.lstrip("# ") for line in lines[: _first_without_comment(lines)])
 
-    Raises StarterKitError for a file that is not there, an unknown knob (with the nearest name) or a bad
-    value.
+
+def load_config(name_or_file: str | Path = "baseline", overrides: Iterable[str] = ()) -> Config:
+    """Read a configuration that trains one model, then apply `section.knob=value` overrides in order.
+
+    Raises StarterKitError for a file that is not there, an unknown knob (with the nearest name), a bad
+    value, or a recipe of several trainings.
     """
+    recipe = load_recipe(name_or_file, overrides)
+    trainings = recipe.trainings()
+    if len(trainings) > 1:
+        raise StarterKitError(
+            f"{name_or_file} trains {len(trainings)} models, and one is wanted here. "
+            "`python -m starter_kit train` takes such a recipe."
+        )
+    return next(iter(trainings.values()))
+
+
+def load_recipe(name_or_file: str | Path = "baseline", overrides: Iterable[str] = ()) -> Recipe:
+    """Read a configuration of one or several members. Overrides hold for every member, whatever the file
+    says. Raises StarterKitError as `load_config`."""
+    source = str(name_or_file)
     values = _read_toml(name_or_file)
-    _refuse_unknown(values, str(name_or_file))
+    _refuse_unknown(values, source)
+    members = values.pop("members", {MEMBER: {}})
+    ensemble = values.pop("ensemble", {})
+    for name in members:
+        members[name] = _merged(values, members[name])
     for override in overrides:
         key, value = _parse_override(override)
         section, knob = key.split(".")
-        values.setdefault(section, {})[knob] = value
-    return _validated(values, str(name_or_file))
+        for target in (
+            [ensemble] if section == "ensemble" else [m.setdefault(section, {}) for m in members.values()]
+        ):
+            target[knob] = value
+    configs = {name: _validated(Config, member, source, name) for name, member in members.items()}
+    return Recipe(configs, _validated(EnsembleConfig, ensemble, source, "ensemble"))
 
 
 def parse_config(text: str, source: str) -> Config:
@@ -171,15 +109,16 @@ def parse_config(text: str, source: str) -> Config:
     except json.JSONDecodeError as error:
         raise StarterKitError(f"{source} is not JSON ({error}).") from None
     _refuse_unknown(values, source)
-    return _validated(values, source)
+    return _validated(Config, values, source, MEMBER)
 
 
 def knobs() -> Iterator[tuple[str, FieldInfo]]:
-    """Every knob as (`section.knob`, its field), in the order of this file."""
-    for section, field in Config.model_fields.items():
-        assert isinstance(field.annotation, type)
-        assert issubclass(field.annotation, Section)
-        for knob, knob_field in field.annotation.model_fields.items():
+    """Every knob as (`section.knob`, its field), in the order of sections.py."""
+    sections = {name: field.annotation for name, field in Config.model_fields.items()}
+    for section, model in {**sections, "ensemble": EnsembleConfig}.items():
+        assert isinstance(model, type)
+        assert issubclass(model, Section)
+        for knob, knob_field in model.model_fields.items():
             yield f"{section}.{knob}", knob_field
 
 
@@ -191,9 +130,7 @@ def _read_toml(name_or_file: str | Path) -> dict[str, Any]:
         except (OSError, UnicodeDecodeError) as error:
             raise StarterKitError(f"The configuration file {path} could not be read: {error}.") from None
     elif str(name_or_file) in named_configs():
-        text = (resources.files("starter_kit") / "configs" / f"{name_or_file}.toml").read_text(
-            encoding="utf-8"
-        )
+        text = _named_text(str(name_or_file))
     else:
         known = ", ".join(named_configs())
         raise StarterKitError(
@@ -206,23 +143,44 @@ def _read_toml(name_or_file: str | Path) -> dict[str, Any]:
         raise StarterKitError(f"{name_or_file} is not TOML: {error}.") from None
 
 
+def _named_text(name: str) -> str:
+    return (resources.files("starter_kit") / "configs" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _first_without_comment(lines: list[str]) -> int:
+    return next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
+
+
+def _merged(shared: dict[str, Any], member: dict[str, Any]) -> dict[str, Any]:
+    """The shared sections with what the member changes in them."""
+    merged = copy.deepcopy(shared)
+    for section, content in member.items():
+        merged.setdefault(section, {}).update(content)
+    return merged
+
+
 def _parse_override(override: str) -> tuple[str, Any]:
     key, equals, text = (part.strip() for part in override.partition("="))
     if not equals:
         raise StarterKitError(f"--set takes section.knob=value, such as train.epochs=5, not “{override}”.")
     _refuse_unknown_key(key, "--set")
-    if text.lower() == "none":
-        return key, None
     try:
         return key, tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return key, text  # a bare word, as in sampler.name=natural
 
 
-def _refuse_unknown(values: Any, source: str) -> None:
+def _refuse_unknown(values: Any, source: str, *, is_member: bool = False) -> None:
     if not isinstance(values, dict):
         raise StarterKitError(f"{source} holds no table of sections.")
     for section, content in values.items():
+        if section == "members" and not is_member:
+            if not isinstance(content, dict) or not content:
+                raise StarterKitError(f"In {source}, members are tables: [members.NAME.model], knobs below.")
+            for name, member in content.items():
+                _refuse_bad_name(name, source)
+                _refuse_unknown(member, f"{source}, member {name}", is_member=True)
+            continue
         if not isinstance(content, dict):
             _refuse_unknown_key(section, source)
             raise StarterKitError(
@@ -230,11 +188,20 @@ def _refuse_unknown(values: Any, source: str) -> None:
             )
         for knob in content or [""]:
             _refuse_unknown_key(f"{section}.{knob}" if knob else section, source)
+        if section == "ensemble" and is_member:
+            raise StarterKitError(f"In {source}: [ensemble] belongs to the whole recipe, not to a member.")
+
+
+def _refuse_bad_name(name: str, source: str) -> None:
+    if not name.replace("_", "").isalnum():
+        raise StarterKitError(
+            f"In {source}, a member is called “{name}”; it becomes a folder, so letters, digits and _ only."
+        )
 
 
 def _refuse_unknown_key(key: str, source: str) -> None:
     known = [name for name, _ in knobs()]
-    if key in known or (source != "--set" and key in Config.model_fields):
+    if key in known or (source != "--set" and key in {name.split(".")[0] for name in known}):
         return
     same_ending = [name for name in known if name.split(".")[1] == key.rsplit(".", maxsplit=1)[-1]]
     hint = f" Did you mean {same_ending[0]}?" if same_ending else _nearest(key, known)
@@ -249,13 +216,13 @@ def _nearest(name: str, known: list[str]) -> str:
     return f" Did you mean {close[0]}?" if close else ""
 
 
-def _validated(values: dict[str, Any], source: str) -> Config:
-    # TOML has no null, so in a file a knob is unset with the word "none".
+def _validated(model: type[AnySection], values: dict[str, Any], source: str, name: str) -> AnySection:
     try:
-        return Config.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         lines = [
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']} (it is {problem['input']!r})"
             for problem in error.errors()
         ]
-        raise StarterKitError(f"The configuration {source} does not hold: " + "; ".join(lines)) from None
+        who = source if name == MEMBER else f"{source} ({name})"
+        raise StarterKitError(f"The configuration {who} does not hold: " + "; ".join(lines)) from None

@@ -62,7 +62,7 @@ def test_the_last_override_counts():
         ("train.seed=9223372036854775808", "train.seed"),
         ("loss.name=hinge", "loss.name"),
         ("validation.fold=5", "fold must be below folds"),
-        ("model.weights=w.pth", "weights are for resnet18"),
+        ("model.weights=w.pth", "weights are for torchvision's networks"),
         ("train=3", "train"),
     ],
 )
