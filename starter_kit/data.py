@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from cloud_images import Release, ReleaseError, open_release
 from cloud_images.shards import ShardedImages
 from cloud_images.tables import contradictions
-from starter_kit.config import ValidationConfig
 from starter_kit.errors import StarterKitError
+from starter_kit.sections import ValidationConfig
 
 Positions = NDArray[np.int64]
 
@@ -23,7 +23,8 @@ class TrainingData:
     """Labelled images and their division.
 
     images: (N, 64, 64) uint8, read from disk when indexed; labels: (N,) uint8, 1 for a cyclone or precursor;
-    storms: (N,) storm ids, None for negatives; training, validation: positions, ascending, sharing no storm.
+    storms: (N,) storm ids, None for negatives; training, validation: positions, ascending, sharing no storm;
+    hours: (N,) float64, hours since 1970 (UTC); latitude, longitude: (N,) float64, degrees.
     """
 
     images: ShardedImages
@@ -31,6 +32,9 @@ class TrainingData:
     storms: list[str | None]
     training: Positions
     validation: Positions
+    hours: NDArray[np.float64]
+    latitude: NDArray[np.float64]
+    longitude: NDArray[np.float64]
 
 
 def open_data(directory: str | Path) -> Release:
@@ -67,6 +71,9 @@ def load_training_data(release: Release, validation: ValidationConfig) -> Traini
         storms=table["storm_id"].to_list(),
         training=np.flatnonzero(~held_back),
         validation=np.flatnonzero(held_back),
+        hours=table["time"].dt.epoch("s").to_numpy() / 3600,
+        latitude=table["latitude"].to_numpy().astype(np.float64),
+        longitude=table["longitude"].to_numpy().astype(np.float64),
     )
 
 
@@ -75,18 +82,24 @@ def assign_folds(table: pl.DataFrame, config: ValidationConfig) -> NDArray[np.in
 
     Images of one storm resemble each other, and so do the negatives of the same days: a random split would
     let the model recognise what it has seen. So whole storms, and whole blocks of days, are dealt to the
-    folds.
+    folds; with `by = "year"` whole years are, a storm going with the year of its first image.
 
-    Raises StarterKitError where there are fewer storms or blocks than folds.
+    Raises StarterKitError where there are fewer storms, blocks or years than folds.
     """
     rng = np.random.default_rng(config.seed)
     positive = table["label"].to_numpy() == 1
-    days = table["time"].dt.epoch("s").to_numpy() // 86_400
+    if config.by == "year":
+        first_seen = pl.col("time").min().over("storm_id")  # null, the negatives, is no storm
+        year = pl.when(pl.col("storm_id").is_null()).then("time").otherwise(first_seen).dt.year()
+        groups_by_class = [(np.ones(len(table), bool), table.select(year).to_series().to_numpy(), "years")]
+    else:
+        days = table["time"].dt.epoch("s").to_numpy() // 86_400
+        blocks = days[~positive] // config.block_days
+        groups_by_class = [
+            (positive, table["storm_id"].to_numpy()[positive], "storms"),
+            (~positive, blocks, f"{config.block_days}-day blocks of negatives"),
+        ]
     folds = np.empty(len(table), np.int64)
-    groups_by_class = (
-        (positive, table["storm_id"].to_numpy()[positive], "storms"),
-        (~positive, days[~positive] // config.block_days, f"{config.block_days}-day blocks of negatives"),
-    )
     for rows, groups, noun in groups_by_class:
         names, group_of_row = np.unique(groups, return_inverse=True)
         if len(names) < config.folds:

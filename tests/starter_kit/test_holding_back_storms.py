@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from starter_kit.config import ValidationConfig
 from starter_kit.data import assign_folds, load_training_data, open_data
 from starter_kit.errors import StarterKitError
+from starter_kit.sections import ValidationConfig
 
 
 def storms_of(data, positions):
@@ -80,3 +80,43 @@ def test_too_few_storms_are_refused_with_a_way_out():
 def test_a_folder_that_is_no_release_is_refused_with_what_to_do(tmp_path):
     with pytest.raises(StarterKitError, match=r"no release.*download COMPETITION"):
         open_data(tmp_path)
+
+
+def test_by_year_no_storm_and_no_year_of_negatives_lies_on_both_sides(release):
+    """The small world is one year long, so each month becomes a year; storms reach over their ends."""
+    table = release.train_table()
+    month = table["time"].dt.month()
+    table = table.with_columns(time=pl.Series([datetime(2000 + m, 1, 1, tzinfo=UTC) for m in month]))
+    sides = assign_folds(table, ValidationConfig(by="year", folds=3)) == 0
+    storms = [set(table["storm_id"].filter(pl.Series(side)).drop_nulls()) for side in (sides, ~sides)]
+    negative, years = (table["label"] == 0).to_numpy(), table["time"].dt.year().to_numpy()
+    for values in (storms, [set(years[side & negative]) for side in (sides, ~sides)]):
+        assert all(values)
+        assert not values[0] & values[1]
+
+
+def test_a_storm_over_new_year_stays_with_its_first_year():
+    table = pl.DataFrame(
+        {
+            "label": np.array([1, 1, 1, 0, 0], np.uint8),
+            "storm_id": ["a", "a", "b", None, None],
+            "time": [
+                datetime(2001, 1, 1, tzinfo=UTC),
+                datetime(2000, 12, 31, tzinfo=UTC),
+                datetime(2001, 8, 1, tzinfo=UTC),
+                datetime(2000, 3, 1, tzinfo=UTC),
+                datetime(2001, 3, 1, tzinfo=UTC),
+            ],
+        }
+    )
+    folds = assign_folds(table, ValidationConfig(by="year", folds=2))
+    assert folds[0] == folds[1] == folds[3]
+    assert folds[2] == folds[4] != folds[0]
+
+
+def test_too_few_years_are_refused():
+    table = pl.DataFrame(
+        {"label": np.array([1, 0], np.uint8), "storm_id": ["a", None], "time": [datetime(2000, 1, 1)] * 2}  # noqa: DTZ001
+    )
+    with pytest.raises(StarterKitError, match=r"1 years, too few for 5 folds"):
+        assign_folds(table, ValidationConfig(by="year"))
