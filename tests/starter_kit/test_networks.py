@@ -6,10 +6,14 @@ import sys
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
-from starter_kit.config import ModelConfig, load_config
+from starter_kit.config import load_config
 from starter_kit.errors import StarterKitError
-from starter_kit.model import build_model, read_weights
+from starter_kit.model import build_model
+from starter_kit.networks import ARCHITECTURES
+from starter_kit.pretrained import read_weights
+from starter_kit.sections import ModelConfig
 from starter_kit.torchvision_import import torchvision_models
 
 SMALL_CNN = ModelConfig(width=8)
@@ -32,10 +36,30 @@ def colour_resnet() -> torch.nn.Module:
     return network.eval()
 
 
-@pytest.mark.parametrize("config", [SMALL_CNN, RESNET, ModelConfig(name="resnet18")], ids=str)
-def test_an_image_gives_one_logit(config):
-    logits = build_model(config).eval()(images())
-    assert (logits.shape, logits.dtype) == ((3,), torch.float32)
+ALL_NAMES = ["small_cnn", "matsuoka2018", *ARCHITECTURES]
+
+
+def test_every_network_of_the_configuration_is_there():
+    assert ModelConfig.model_fields["name"].annotation.__args__ == tuple(ALL_NAMES)
+
+
+@pytest.mark.parametrize("name", ALL_NAMES)
+@torch.inference_mode()
+def test_an_image_gives_one_logit(name):
+    logits = build_model(ModelConfig(name=name)).eval()(images(2))
+    assert (logits.shape, logits.dtype) == ((2,), torch.float32)
+    assert torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_the_layout_changes_nothing_but_the_speed(channels_last):
+    torch.manual_seed(0)
+    model = build_model(SMALL_CNN, channels_last=channels_last).eval()
+    torch.manual_seed(0)
+    other = build_model(SMALL_CNN, channels_last=not channels_last).eval()
+    kernel = model.network[0][1][0].weight
+    assert kernel.is_contiguous(memory_format=torch.channels_last) == channels_last
+    torch.testing.assert_close(model(images()), other(images()), rtol=1e-4, atol=1e-5)
 
 
 def test_an_image_is_judged_alone():
@@ -43,14 +67,110 @@ def test_an_image_is_judged_alone():
     torch.testing.assert_close(model(images())[1:2], model(images()[1:2]))
 
 
-def test_without_early_downsampling_the_first_stage_sees_the_whole_image():
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+@torch.inference_mode()
+def test_without_early_downsampling_the_first_stage_sees_the_whole_image(name):
+    """What the layer after stem and pooling is given; torchvision's stems leave 16 or 32 points of 64."""
+    after = {
+        "densenet121": "features.denseblock1",
+        "efficientnet_b0": "features.1",
+        "convnext_tiny": "features.1",
+    }
     sizes = {}
     for early in (True, False):
-        model = build_model(ModelConfig(name="resnet18", early_downsampling=early)).eval()
-        stage = model.network[0].layer1
+        network = build_model(ModelConfig(name=name, early_downsampling=early)).eval().network[0]
+        stage = network.get_submodule(after.get(name, "layer1"))
         stage.register_forward_hook(lambda _, inputs, __, key=early: sizes.update({key: inputs[0].shape[-1]}))
-        model(images(1))
-    assert sizes == {True: 16, False: 64}
+        network(torch.zeros(1, 1, 64, 64))
+    assert sizes[True] == (32 if name == "efficientnet_b0" else 16)
+    assert sizes[False] in (64, 65)
+
+
+def test_the_conventional_network_has_four_convolutions_three_poolings_and_three_full_layers():
+    layers = list(build_model(ModelConfig(name="matsuoka2018")).modules())
+    kinds = [
+        sum(isinstance(layer, kind) for layer in layers) for kind in (nn.Conv2d, nn.MaxPool2d, nn.Linear)
+    ]
+    assert kinds == [4, 3, 3]
+
+
+def test_se_resnext_is_resnext_with_a_gate_on_each_block():
+    torch.manual_seed(0)
+    config = ModelConfig(name="se_resnext50", early_downsampling=True)
+    network = build_model(config).eval().network[0]
+    gates = [module for name, module in network.named_modules() if name.endswith("bn3.1")]
+    assert len(gates) == 3 + 4 + 6 + 3
+    assert network.layer1[0].conv2.groups == 32
+    values = torch.randn(2, 256, 5, 5)
+    squeezed = values.mean(dim=(2, 3), keepdim=True)
+    gate = gates[0]
+    excitation = torch.sigmoid(gate.fc2(torch.relu(gate.fc1(squeezed))))
+    torch.testing.assert_close(gate(values), values * excitation)
+    assert gate.fc1.out_channels == 256 // 16
+
+
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "prelu": nn.PReLU,
+    "elu": nn.ELU,
+    "silu": nn.SiLU,
+}
+
+
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+@pytest.mark.parametrize("name", ["small_cnn", "resnet18", "efficientnet_b0", "convnext_tiny"])
+def test_an_activation_takes_the_place_of_every_other(name, activation):
+    model = build_model(ModelConfig(name=name, activation=activation, early_downsampling=True)).eval()
+    kinds = {type(module) for module in model.modules()} & {*ACTIVATIONS.values(), nn.GELU}
+    assert kinds == {ACTIVATIONS[activation]}
+    if name == "efficientnet_b0":  # its gates stay gates
+        assert any(isinstance(module, nn.Sigmoid) for module in model.modules())
+    assert torch.isfinite(model(images(1))).all()
+
+
+def test_each_prelu_learns_its_own_slope():
+    model = build_model(ModelConfig(activation="prelu"))
+    slopes = [module.weight for module in model.modules() if isinstance(module, nn.PReLU)]
+    assert len({id(slope) for slope in slopes}) == 6
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "convnext_tiny", "se_resnext50"])
+def test_imagenet_weights_come_by_torchvisions_own_loading(name, tmp_path, monkeypatch):
+    """torchvision finds the file, made on the spot, where its download would have left it."""
+    models, place = torchvision_models(), ARCHITECTURES[name]
+    torch.manual_seed(3)
+    colour = models.get_model(place.builder, weights=None).eval()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    checkpoints = tmp_path / "hub" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    address = models.get_model_weights(place.builder).DEFAULT.url
+    torch.save(colour.state_dict(), checkpoints / address.rsplit("/", maxsplit=1)[-1])
+
+    model = build_model(ModelConfig(name=name, weights="imagenet", early_downsampling=True)).eval()
+    backbone = model.network[0]
+    stem = colour.get_submodule(place.stem).weight.sum(dim=1, keepdim=True)
+    assert torch.equal(backbone.get_submodule(place.stem).weight, stem)
+    if name == "se_resnext50":  # its gates are new
+        assert torch.equal(backbone.layer4[2].conv3.weight, colour.layer4[2].conv3.weight)
+        return
+    colour.set_submodule(place.head, nn.Identity())
+    grey = torch.randn(2, 1, 64, 64)
+    with torch.inference_mode():
+        expected = colour(grey.expand(2, 3, 64, 64))
+        torch.testing.assert_close(backbone(grey), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_imagenet_weights_that_cannot_be_fetched_are_said_with_a_way_out(tmp_path, monkeypatch):
+    def without_network(*arguments, **named):
+        raise OSError("Temporary failure in name resolution")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.urlopen", without_network)
+    with pytest.raises(
+        StarterKitError, match=r"resnet18 could not be fetched.*name resolution.*model\.weights"
+    ):
+        build_model(ModelConfig(name="resnet18", weights="imagenet"))
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -77,7 +197,7 @@ def test_grey_weights_are_taken_as_they_are(tmp_path):
 
 def test_weights_of_another_network_are_refused(tmp_path):
     torch.save(torchvision_models().resnet34(weights=None).state_dict(), tmp_path / "other.pth")
-    with pytest.raises(StarterKitError, match=r"not those of a ResNet-18.*unknown"):
+    with pytest.raises(StarterKitError, match=r"not those of resnet18.*unknown"):
         build_model(RESNET.model_copy(update={"weights": tmp_path / "other.pth"}))
 
 
