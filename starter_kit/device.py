@@ -1,5 +1,6 @@
 """Which processor does the work."""
 
+import numpy as np
 import torch
 
 from starter_kit.errors import StarterKitError
@@ -22,12 +23,12 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
-def seed_everything(seed: int) -> None:
-    """Make weights, dropout and kernels follow from the seed alone.
+def seed_everything(*seeds: int) -> None:
+    """Make weights, dropout and kernels follow from the seeds alone.
 
-    The same seed gives the same weights on the same machine with the same number of threads; sums in another
+    The same seeds give the same weights on the same machine with the same number of threads; sums in another
     order differ in the last bits.
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0] >> np.uint64(1)))
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True

@@ -1,14 +1,16 @@
 """A trained model on disk: the folder that `train` writes and `predict` reads.
 
-model.safetensors  the weights
+model.safetensors  the weights of the epoch that is kept
 config.json        every knob, as it was
 metrics.json       what validation said, epoch by epoch
+checkpoint.pt      while training: all that a killed training needs to go on
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,15 +18,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from starter_kit.atomic_file import written_whole
-from starter_kit.config import Config, parse_config
+from starter_kit.config import parse_config
 from starter_kit.errors import StarterKitError, first_line
 from starter_kit.model import CycloneClassifier, build_model
+from starter_kit.sections import Config
 
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
+CHECKPOINT = "checkpoint.pt"
 
 
 class EpochMetrics(BaseModel):
-    """What one epoch gave. Losses are means per image; precision and threshold are at the recall floor."""
+    """What one epoch gave. Losses are means per image; precision and threshold are at the recall floor;
+    standard_error is the precision's, over storms drawn anew."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,12 +39,13 @@ class EpochMetrics(BaseModel):
     precision: float
     recall: float
     threshold: float
+    standard_error: float = 0.0
     seconds: float
     images_per_second: float
 
 
 class RunMetrics(BaseModel):
-    """The best epoch, all epochs so far, and what they were measured on."""
+    """The epoch that is kept (`best`), all epochs so far, and what they were measured on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,6 +57,7 @@ class RunMetrics(BaseModel):
     seconds: float
     best: EpochMetrics
     history: list[EpochMetrics]
+    finished: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,15 +74,64 @@ def prepare_run_folder(directory: Path, *, overwrite: bool) -> None:
     """Make the folder. Raises StarterKitError where something is in it that would be lost."""
     try:
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())) and not overwrite:
+            unfinished = " --resume goes on with it." if (directory / CHECKPOINT).exists() else ""
             raise StarterKitError(
-                f"{directory} exists already. Choose another name for --out, or add --overwrite "
+                f"{directory} exists already.{unfinished} Choose another name for --out, or add --overwrite "
                 "to replace the run in it."
             )
         directory.mkdir(parents=True, exist_ok=True)
-        for name in (WEIGHTS, CONFIG, METRICS):
+        for name in (WEIGHTS, CONFIG, METRICS, CHECKPOINT):
             (directory / name).unlink(missing_ok=True)
     except OSError as error:
         raise StarterKitError(f"The run folder {directory} cannot be made: {error.strerror}.") from None
+
+
+def save_checkpoint(directory: Path, state: dict[str, Any]) -> None:
+    """Write all that a killed training needs, whole or not at all: the one before stays until then."""
+    with written_whole(directory / CHECKPOINT) as draft:
+        torch.save(state, draft)
+
+
+def load_checkpoint(directory: Path, config: Config, release: str) -> dict[str, Any] | None:
+    """The state of a training that was stopped, None where there is none to go on with.
+
+    Raises StarterKitError where it was another training: other knobs, or another release.
+    """
+    path = directory / CHECKPOINT
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - a damaged pickle raises whatever its bytes happen to say
+        raise StarterKitError(
+            f"{path} cannot be read ({type(error).__name__}). Start anew with --overwrite."
+        ) from None
+    before = parse_config(state["config"], str(path))
+    changed = [
+        f"{section}.{knob}"
+        for section, knobs in config.model_dump().items()
+        for knob, value in knobs.items()
+        if value != before.model_dump()[section][knob]
+    ]
+    if changed:
+        raise StarterKitError(
+            f"{directory} was begun with other knobs, {', '.join(changed)}: going on would be neither "
+            "training. Give the same --config and --set as then, or start anew with --overwrite."
+        )
+    if state["release"] != release:
+        raise StarterKitError(
+            f"{directory} was begun on the release {state['release']}, and --data holds {release}."
+        )
+    return state
+
+
+def finished_metrics(directory: Path) -> RunMetrics | None:
+    """What a training that has come to its end measured; None before."""
+    try:
+        metrics = RunMetrics.model_validate_json((directory / METRICS).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return metrics if metrics.finished else None
 
 
 def save_run(directory: Path, model: CycloneClassifier, config: Config) -> None:
@@ -109,7 +165,7 @@ def load_run(directory: str | Path, device: torch.device) -> Run:
         raise StarterKitError(f"The run {directory} cannot be read: {first_line(error)}") from None
     # The weights follow below; the pretrained file that they started from need not be there any more.
     fresh = config.model.model_copy(update={"weights": None})
-    model = build_model(fresh)
+    model = build_model(fresh, channels_last=config.train.channels_last)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 
 from rich.console import Console, RenderableType
-from rich.progress import Progress, ProgressColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 # Nothing that is printed is markup: a file or a team may be called [red].
 _plain = {"markup": False, "emoji": False, "highlight": False}
@@ -19,6 +26,12 @@ def show(table: RenderableType) -> None:
 def progress_bar(*columns: ProgressColumn, on: Console = console) -> Progress:
     """A bar that goes away when done, and that a log file never sees."""
     return Progress(*columns, console=on, transient=True, disable=not on.is_terminal)
+
+
+def image_columns() -> list[ProgressColumn]:
+    """What a bar that counts images shows."""
+    description = TextColumn("{task.description}")
+    return [description, BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn()]
 
 
 def print_problems(summary: str, problems: Sequence[str]) -> None:

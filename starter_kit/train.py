@@ -1,7 +1,8 @@
 """Train a classifier of cloud images. Read it from top to bottom: it is the whole training.
 
 `train` sets up, and then repeats: `train_one_epoch` makes the loss smaller, `evaluate` measures on storms
-that the model has never seen, and the best state so far is kept on disk.
+that the model has never seen, and the best state so far is kept on disk. Every epoch starts from a seed of
+its own, so that a training that was killed repeats the epoch it was in and ends as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -9,94 +10,146 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from torch import nn
 
 from cloud_images import Release
 from scoring import Result
 from starter_kit.augment import build_augmentation
-from starter_kit.config import Config, TrainConfig
+from starter_kit.batch_augment import Vary, build_batch_augmentation
 from starter_kit.data import TrainingData, load_training_data
-from starter_kit.device import choose_device, seed_everything
+from starter_kit.device import seed_everything
 from starter_kit.errors import StarterKitError
 from starter_kit.evaluate import precision_at_recall
-from starter_kit.losses import Loss, bce, build_loss
+from starter_kit.hard_negatives import hardest, is_mining_epoch, mineable_negatives
+from starter_kit.launch import gathered, share_buffers, shared_out, start_fabric
+from starter_kit.losses import ConfiguredLoss, Loss, bce
 from starter_kit.model import CycloneClassifier, build_model
+from starter_kit.moving_average import moving_average
 from starter_kit.predict import predict_logits, probability
 from starter_kit.run_folder import (
+    CHECKPOINT,
     EpochMetrics,
     RunMetrics,
     describe,
+    finished_metrics,
+    load_checkpoint,
     prepare_run_folder,
+    save_checkpoint,
     save_metrics,
     save_run,
 )
-from starter_kit.sampler import draw_epoch
+from starter_kit.sampler import Pools, build_pools, draw_epoch
+from starter_kit.sections import Config, SamplerConfig, TrainConfig
+from starter_kit.selection import is_kept, is_over
 from starter_kit.terminal import console as terminal_console
-from starter_kit.terminal import progress_bar
-
-COLUMNS = (
-    TextColumn("{task.description}"),
-    BarColumn(),
-    MofNCompleteColumn(),
-    TextColumn("images"),
-    TimeRemainingColumn(),
-)
-# What to do about memory beside smaller batches.
-SMALLER = {
-    "small_cnn": "a smaller model.width helps too.",
-    "resnet18": "model.early_downsampling=true helps more.",
-}
+from starter_kit.terminal import image_columns, progress_bar
 
 
 def train(
-    release: Release, config: Config, out: Path, *, overwrite: bool = False, console: Console | None = None
+    release: Release,
+    config: Config,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    console: Console | None = None,
 ) -> RunMetrics:
     """Train as the configuration says and leave the best epoch in the folder `out`.
+
+    resume: go on with a training in `out` that was stopped or killed; the weights will be those of a training
+    that ran through. A finished one is left as it is, and where there is none, one begins.
 
     Ctrl-C ends the training early: KeyboardInterrupt goes on to the caller after saying what was kept.
     Raises StarterKitError, with what to change, for a folder in use, a missing GPU or too little memory.
     """
-    console = console or terminal_console
     knobs = config.train
+    fabric = start_fabric(knobs)
+    is_first = fabric.global_rank == 0  # of several processes, one speaks and writes
+    console = (console or terminal_console) if is_first else Console(quiet=True)
+    if resume and (done := finished_metrics(out)):
+        console.print(f"{out} is finished: {describe(done)}.")
+        return done
     data = load_training_data(release, config.validation)
-    device = choose_device(knobs.device)
-    seed_everything(knobs.seed)
-    rng = np.random.default_rng(knobs.seed)
+    labels = data.labels[data.training]
+    pools = build_pools(config.sampler, labels, [data.storms[p] for p in data.training], knobs.seed)
 
-    model = build_model(config.model).to(device)
-    loss = build_loss(config.loss)
-    vary = build_augmentation(config.augment, knobs.seed)
+    seed_everything(knobs.seed)
+    model = build_model(config.model, channels_last=knobs.channels_last)
+    share = config.sampler.positive_share if config.sampler.name != "natural" else labels.mean()
+    loss = ConfiguredLoss(
+        config.loss, drawn_positive_share=float(share), recall_floor=config.metric.recall_floor
+    ).to(fabric.device)
+    average = moving_average(model, knobs.ema_decay).to(fabric.device) if knobs.ema_decay else None
     optimizer = torch.optim.AdamW(model.parameters(), lr=knobs.learning_rate, weight_decay=knobs.weight_decay)
-    size = epoch_size(knobs, len(data.training))
+    size = epoch_size(knobs, pools.size)
     steps = knobs.epochs * math.ceil(size / knobs.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_then_cosine(steps, knobs.warmup_share))
-    # Half precision needs the loss scaled up, lest small gradients vanish; disabled, the scaler does nothing.
-    scaler = torch.amp.GradScaler(device.type, enabled=knobs.amp and device.type == "cuda")
 
-    prepare_run_folder(out, overwrite=overwrite)
-    console.print(introduction(release, data, model, device))
-    started = time.perf_counter()
+    identity = f"{release.manifest.name} {release.manifest.version}"
+    checkpoint = load_checkpoint(out, config, identity) if resume else None
+    if checkpoint is None and is_first:
+        prepare_run_folder(out, overwrite=overwrite or resume)
+    fabric.barrier()
+    faster = cast(nn.Module, torch.compile(model)) if knobs.compile else model
+    stepping, optimizing = fabric.setup(faster, optimizer)
+    judged = cast(CycloneClassifier, average.module) if average else model  # measured, and kept
+    # Of the state that training changes, everything: what is missing here would make a resumed run another.
+    stateful: dict[str, Any] = {"model": model, "loss": loss, "optimizer": optimizer, "schedule": schedule}
+    stateful |= {"average": average} if average else {}
+    stateful |= {"precision": fabric.strategy.precision}  # the loss scale of float16
     history: list[EpochMetrics] = []
+    seconds_before = 0.0
+    if checkpoint is not None:
+        for name, part in stateful.items():
+            part.load_state_dict(checkpoint[name])
+        history = [EpochMetrics.model_validate(entry) for entry in checkpoint["history"]]
+        seconds_before = checkpoint["seconds"]
+        pools = replace(pools, hard=checkpoint["hard"].numpy())
+
+    console.print(introduction(release, data, model, fabric))
+    if history:
+        console.print(f"Going on after epoch {len(history)}.")
+    started = time.perf_counter() - seconds_before
     metrics: RunMetrics | None = None
+    kept = next((entry for entry in history if entry.epoch == (checkpoint or {}).get("kept")), None)
     try:
-        for epoch in range(1, knobs.epochs + 1):
+        for epoch in range(len(history) + 1, knobs.epochs + 1):
+            if is_over(history, knobs.patience):
+                console.print(
+                    f"Stopped early: {knobs.patience} epochs worse than the best by more than noise."
+                )
+                break
             epoch_started = time.perf_counter()
-            drawn = data.training[draw_epoch(config.sampler, data.labels[data.training], size, rng)]
-            with progress_bar(*COLUMNS, on=console) as progress:
+            seed_everything(knobs.seed, epoch, fabric.global_rank)
+            if is_mining_epoch(config.sampler, epoch):
+                console.print("Asking the model which negatives are hard …")
+                pools = mined(fabric, judged, data, pools, config.sampler)
+            rng = np.random.default_rng([knobs.seed, epoch])
+            drawn = data.training[draw_epoch(config.sampler, pools, size, rng)]
+            chances = [knobs.seed, epoch, fabric.global_rank]
+            with progress_bar(*image_columns(), on=console) as progress:
                 task = progress.add_task(f"epoch {epoch}/{knobs.epochs}", total=size)
                 training_loss = train_one_epoch(
-                    model, data, drawn, loss=loss, vary=vary, optimizer=optimizer, schedule=schedule,
-                    scaler=scaler, batch_size=knobs.batch_size, on_progress=partial(progress.advance, task),
+                    fabric, stepping, data, drawn, loss=loss,
+                    vary_each=build_augmentation(config.augment, release.manifest.scale, chances),
+                    vary_batch=build_batch_augmentation(config.augment, release.manifest.scale, chances),
+                    optimizer=optimizing, schedule=schedule, clip_norm=knobs.clip_norm,
+                    after_step=partial(average.update_parameters, model) if average else lambda: None,
+                    batch_size=knobs.batch_size, on_progress=partial(progress.advance, task),
                 )  # fmt: skip
             training_seconds = time.perf_counter() - epoch_started
-            validation_loss, result = evaluate(model, data, config.metric.recall_floor)
+            share_buffers(fabric, judged)
+            validation_loss, result, error = evaluate(judged, data, config.metric.recall_floor, fabric=fabric)
             history.append(
                 EpochMetrics(
                     epoch=epoch,
@@ -105,92 +158,147 @@ def train(
                     precision=result.precision,
                     recall=result.recall,
                     threshold=result.threshold or 0.0,
+                    standard_error=error,
                     seconds=time.perf_counter() - epoch_started,
                     images_per_second=size / training_seconds,
                 )
             )
-            best = max(history, key=lambda entry: entry.precision)
-            current = RunMetrics(
+            if kept is None or is_kept(history, knobs.selection):
+                kept = history[-1]
+            metrics = RunMetrics(
                 release=release.manifest.name,
                 release_version=release.manifest.version,
                 recall_floor=config.metric.recall_floor,
-                device=str(device),
+                device=str(fabric.device),
                 torch=torch.__version__,
                 seconds=time.perf_counter() - started,
-                best=best,
+                best=kept,
                 history=history,
             )
-            if best is history[-1]:
-                save_run(out, model, config)
-            save_metrics(out, current)
-            metrics = current
+            if is_first:
+                if kept is history[-1]:
+                    save_run(out, judged, config)
+                save_metrics(out, metrics)
+                save_checkpoint(
+                    out,
+                    {name: part.state_dict() for name, part in stateful.items()}
+                    | {
+                        "config": config.model_dump_json(),
+                        "release": identity,
+                        "history": [entry.model_dump() for entry in history],
+                        "kept": kept.epoch,
+                        "seconds": metrics.seconds,
+                        "hard": torch.from_numpy(pools.hard),
+                    },
+                )
             console.print(epoch_line(history[-1], metrics, knobs.epochs))
     except KeyboardInterrupt:
-        kept = f"kept in {out}: {describe(metrics)}" if metrics else "nothing is kept, no epoch was complete"
-        console.print(f"Stopped by you; {kept}.")
+        what = f"kept in {out}: {describe(metrics)}" if metrics else "nothing is kept, no epoch was complete"
+        console.print(f"Stopped by you; {what}. --resume goes on.")
         raise
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error):
-            raise StarterKitError(
-                f"Out of memory on {device.type} at {knobs.batch_size} images per batch. "
-                f"Try --set train.batch_size={max(1, knobs.batch_size // 2)}; {SMALLER[config.model.name]}"
-            ) from error
+            raise StarterKitError(out_of_memory(config, fabric.device)) from error
         raise
-    assert metrics is not None
+    assert kept is not None
+    if metrics is None:  # resumed after the last epoch, before the end was written
+        metrics = RunMetrics.model_validate_json((out / "metrics.json").read_bytes())
+    metrics = metrics.model_copy(update={"finished": True})
+    if is_first:
+        save_metrics(out, metrics)
+        (out / CHECKPOINT).unlink(missing_ok=True)
+    fabric.barrier()
     console.print(f"Done in {metrics.seconds:.0f} s; kept in {out}: {describe(metrics)}.")
     return metrics
 
 
 def train_one_epoch(
-    model: CycloneClassifier,
+    fabric: Fabric,
+    model: nn.Module,
     data: TrainingData,
     drawn: NDArray[np.int64],
     *,
     loss: Loss,
-    vary: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
-    optimizer: torch.optim.Optimizer,
+    vary_each: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    vary_batch: Vary,
+    optimizer: Any,
     schedule: torch.optim.lr_scheduler.LRScheduler,
-    scaler: torch.amp.GradScaler,
+    clip_norm: float | None = None,
+    after_step: Callable[[], None] = lambda: None,
     batch_size: int,
     on_progress: Callable[[int], None] = lambda images: None,
 ) -> float:
-    """One step per batch of the images at `drawn`, int64 (size,); returns the mean loss per image."""
+    """One step per batch of the images at `drawn`, int64 (size,); returns the mean loss per image.
+
+    model, optimizer: as `fabric.setup` returned them. Of each batch every process takes its part.
+    """
     model.train()
-    device = next(model.parameters()).device
-    total = torch.zeros((), device=device)
+    total = torch.zeros((), device=fabric.device)
     for start in range(0, len(drawn), batch_size):
-        batch = drawn[start : start + batch_size]
-        images = torch.from_numpy(vary(data.images[batch])).to(device)  # (B, 64, 64) uint8
-        labels = torch.from_numpy(data.labels[batch]).to(device).float()  # (B,) 0 or 1
-        with torch.autocast(device.type, dtype=torch.float16, enabled=scaler.is_enabled()):
-            logits = model(images)  # (B,)
+        batch = shared_out(fabric, drawn[start : start + batch_size])
+        images = torch.from_numpy(vary_each(data.images[batch])).to(fabric.device)  # (B, 64, 64) uint8
+        labels = torch.from_numpy(data.labels[batch]).to(fabric.device).float()  # (B,) 0 or 1
+        images, labels = vary_batch(images, labels)  # labels in 0 … 1 where images are mixed
+        logits = model(images)  # (B,)
         batch_loss = loss(logits.float(), labels)
 
         optimizer.zero_grad()
-        scaler.scale(batch_loss).backward()
-        scaler.step(optimizer)
-        scaler.update()
+        fabric.backward(batch_loss)
+        if clip_norm is not None:
+            fabric.clip_gradients(model, optimizer, max_norm=clip_norm)
+        optimizer.step()
         schedule.step()
+        after_step()
 
         total += batch_loss.detach() * len(batch)
-        on_progress(len(batch))
-    return total.item() / len(drawn)
+        on_progress(len(batch) * fabric.world_size)
+    return cast(torch.Tensor, fabric.all_reduce(total, reduce_op="sum")).item() / len(drawn)
 
 
-def evaluate(model: CycloneClassifier, data: TrainingData, recall_floor: float) -> tuple[float, Result]:
-    """Mean cross-entropy and the competition's score on the validation storms, by the platform's own code.
+def evaluate(
+    model: CycloneClassifier, data: TrainingData, recall_floor: float, *, fabric: Fabric | None = None
+) -> tuple[float, Result, float]:
+    """Mean cross-entropy, the competition's score on the validation storms by the platform's own code, and
+    that score's standard error.
 
     Raises StarterKitError where the model predicts no finite numbers any more.
     """
-    logits = predict_logits(model, data.images, data.validation)  # (V,) float64
+    logits = predict_together(fabric, model, data, data.validation)  # (V,) float64
     if not np.isfinite(logits).all():
         raise StarterKitError(
             "The training diverged: the model predicts no finite numbers any more. Choose a smaller "
-            "train.learning_rate, such as --set train.learning_rate=0.001."
+            "train.learning_rate, such as --set train.learning_rate=0.001, or --set train.clip_norm=1."
         )
     labels = data.labels[data.validation]
     loss = bce(torch.from_numpy(logits), torch.from_numpy(labels).double()).item()
-    return loss, precision_at_recall(probability(logits), labels, recall_floor)
+    result = precision_at_recall(probability(logits), labels, recall_floor)
+    return loss, result, 0.0
+
+
+def mined(
+    fabric: Fabric, model: CycloneClassifier, data: TrainingData, pools: Pools, config: SamplerConfig
+) -> Pools:
+    """The pools with the negatives that the model, as it is now, finds hardest."""
+    negatives = data.training[pools.negatives]
+    logits = predict_together(fabric, model, data, negatives)
+    keep = round(config.hard_per_positive * len(pools.positives))
+    chosen = hardest(
+        logits,
+        keep=keep,
+        skip_share=config.skip_hardest,
+        mineable=mineable_negatives(config, data, negatives),
+    )
+    return replace(pools, hard=pools.negatives[chosen])
+
+
+def predict_together(
+    fabric: Fabric | None, model: CycloneClassifier, data: TrainingData, positions: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Logits of the images at `positions`, each process scoring its part."""
+    if fabric is None:
+        return predict_logits(model, data.images, positions)
+    mine = predict_logits(model, data.images, shared_out(fabric, positions))
+    return gathered(fabric, mine, len(positions))
 
 
 def warmup_then_cosine(steps: int, warmup_share: float) -> Callable[[int], float]:
@@ -212,18 +320,19 @@ def epoch_size(knobs: TrainConfig, available: int) -> int:
     return max(size - size % knobs.batch_size, min(size, knobs.batch_size))
 
 
-def introduction(release: Release, data: TrainingData, model: CycloneClassifier, device: torch.device) -> str:
+def introduction(release: Release, data: TrainingData, model: CycloneClassifier, fabric: Fabric) -> str:
     def side(positions: NDArray[np.int64]) -> str:
         storms = {data.storms[position] for position in positions} - {None}
         positives = int(data.labels[positions].sum())
         return f"{len(positions):,} images, {positives:,} of them of {len(storms):,} storms"
 
     parameters = sum(parameter.numel() for parameter in model.parameters())
+    processes = f", {fabric.world_size} processes" if fabric.world_size > 1 else ""
     return (
         f"{release.manifest.title}\n"
         f"  training    {side(data.training)}\n"
         f"  validation  {side(data.validation)}, none of them in training\n"
-        f"  model       {parameters:,} parameters on {device}"
+        f"  model       {parameters:,} parameters on {fabric.device.type}{processes}"
     )
 
 
@@ -235,4 +344,13 @@ def epoch_line(entry: EpochMetrics, metrics: RunMetrics, epochs: int) -> str:
         f"  threshold {entry.threshold:.3f}"
         f"  {entry.images_per_second:,.0f} images/s"
         f"  {entry.seconds:.1f} s" + ("  best" if entry is metrics.best else "")
+    )
+
+
+def out_of_memory(config: Config, device: torch.device) -> str:
+    batch = config.train.batch_size
+    smaller = "a smaller model.width" if config.model.name == "small_cnn" else "model.early_downsampling=true"
+    return (
+        f"Out of memory on {device.type} at {batch} images per batch. "
+        f"Try --set train.batch_size={max(1, batch // 2)}; {smaller} helps too."
     )

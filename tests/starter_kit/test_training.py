@@ -15,7 +15,8 @@ from starter_kit import train as train_module
 from starter_kit.config import load_config
 from starter_kit.data import load_training_data
 from starter_kit.errors import StarterKitError
-from starter_kit.losses import bce, build_loss
+from starter_kit.launch import start_fabric
+from starter_kit.losses import ConfiguredLoss, bce
 from starter_kit.model import build_model
 from starter_kit.predict import predict_logits
 from starter_kit.run_folder import load_run
@@ -30,18 +31,28 @@ def one_epoch(data, config, drawn, *, steps_at_once=32):
     torch.manual_seed(0)
     model = build_model(config.model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    loss = train_one_epoch(
+    loss = steps(model, optimizer, data, drawn, ConfiguredLoss(config.loss), batch_size=steps_at_once)
+    return model, loss
+
+
+def steps(model, optimizer, data, drawn, loss, *, batch_size, **named):
+    """`train_one_epoch` without augmentation and schedule."""
+    fabric = start_fabric(load_config().train)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
+    model, optimizer = fabric.setup(model, optimizer)
+    return train_one_epoch(
+        fabric,
         model,
         data,
         drawn,
-        loss=build_loss(config.loss),
-        vary=lambda images: images,
+        loss=loss,
+        vary_each=lambda images: images,
+        vary_batch=lambda images, labels: (images, labels),
         optimizer=optimizer,
-        schedule=torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0),
-        scaler=torch.amp.GradScaler("cpu", enabled=False),
-        batch_size=steps_at_once,
+        schedule=schedule,
+        batch_size=batch_size,
+        **named,
     )
-    return model, loss
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +67,7 @@ def balanced_batch(data):
     return np.concatenate([positives, negatives])
 
 
-@pytest.mark.parametrize("loss", ["bce", "focal"])
+@pytest.mark.parametrize("loss", ["bce", "weighted_bce", "focal", "asymmetric", "precision_at_recall"])
 def test_a_step_lowers_the_loss_on_its_own_batch(data, balanced_batch, loss):
     config = load_config("baseline", [*QUICK, f"loss.name={loss}", "model.dropout=0.0"])
     _, before = one_epoch(data, config, balanced_batch, steps_at_once=64)
@@ -65,27 +76,17 @@ def test_a_step_lowers_the_loss_on_its_own_batch(data, balanced_batch, loss):
 
 
 def test_a_batch_makes_one_step(data, quick, balanced_batch):
-    steps = []
+    counted = []
 
     class Counting(torch.optim.SGD):
         def step(self, closure=None):
-            steps.append(1)
+            counted.append(1)
             return super().step(closure)
 
     model = build_model(quick.model)
     optimizer = Counting(model.parameters(), lr=0.1)
-    train_one_epoch(
-        model,
-        data,
-        balanced_batch,
-        loss=bce,
-        vary=lambda images: images,
-        optimizer=optimizer,
-        schedule=torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0),
-        scaler=torch.amp.GradScaler("cpu", enabled=False),
-        batch_size=24,
-    )
-    assert len(steps) == 3  # 24 + 24 + 16 images
+    steps(model, optimizer, data, balanced_batch, bce, batch_size=24)
+    assert len(counted) == 3  # 24 + 24 + 16 images
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(release, run_folder, quick, tmp_path):
@@ -102,7 +103,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(release, r
 def test_a_run_comes_back_as_it_was(release, quick, run_folder, data):
     run = load_run(run_folder, CPU)
     assert run.config == quick
-    loss, result = evaluate(run.model, data, quick.metric.recall_floor)
+    loss, result, _ = evaluate(run.model, data, quick.metric.recall_floor)
     best = run.metrics.best
     assert loss == pytest.approx(best.validation_loss, rel=1e-6)
     assert (result.precision, result.threshold) == pytest.approx((best.precision, best.threshold))
@@ -122,7 +123,7 @@ def test_validation_reaches_the_recall_floor(run_folder):
 def test_training_sees_no_validation_image(release, quick, data, tmp_path, monkeypatch):
     seen = []
 
-    def recording(config, seed):
+    def recording(config, scale, seed):
         return lambda images: (seen.append(images.copy()), images)[1]
 
     monkeypatch.setattr(train_module, "build_augmentation", recording)
