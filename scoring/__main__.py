@@ -93,19 +93,23 @@ def validate_command(
 def benchmark_command(
     rows: Annotated[int, typer.Option(min=100)] = 1_120_000,
     repeats: Annotated[int, typer.Option(min=1, help="Timed runs of each way.")] = 5,
+    replicates: Annotated[int, typer.Option(min=1, help="Bootstrap draws of the runs with them.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the made case.")] = 1,
     device: DeviceOption = Device.auto,
     as_json: JsonOption = False,
 ) -> None:
     """Time this engine against pandas and scikit-learn, alternately, with equal results."""
-    from scoring import benchmark  # noqa: PLC0415 - what it compares with is not installed everywhere
-
     with _reported(as_json):
         try:
-            report = benchmark.run(rows=rows, repeats=repeats, device=device.value)
+            from scoring import benchmark  # noqa: PLC0415 - what it compares with is not installed everywhere
         except ImportError as error:
             raise UnusableError(
                 f"{error}: install the extra 'test' to compare with pandas and scikit-learn"
             ) from error
+        try:
+            report = benchmark.run(
+                rows=rows, repeats=repeats, replicates=replicates, device=device.value, seed=seed
+            )
         except benchmark.Unequal as error:
             raise UnusableError(f"the results differ: {error}") from error
         if as_json:
@@ -193,29 +197,57 @@ def _print_grade(graded: Grade) -> None:
 
 
 def _print_report(report: dict[str, Any]) -> None:
-    mebibytes = report["file_bytes"] / 2**20
+    console = Console()
+    ours = report["ways"][-1]
     table = Table(
-        title=f"{report['rows']:,} rows, {mebibytes:.1f} MiB of CSV, on {report['device']}; equal results",
+        title=f"{report['rows']:,} rows, {report['file_bytes'] / 2**20:.1f} MiB of CSV, shuffled ids;"
+        f" {report['device']}, {report['cores']} cores; equal results",
         title_justify="left",
     )
-    for column in ("way", "median", "ratio", "rows/s", "peak memory"):
-        table.add_column(column, justify="left" if column == "way" else "right")
+    _add_columns(table, "way", "median", "ratio", "rows/s", "peak memory")
     for way in report["ways"]:
-        peak = way["peak_mebibytes"]
-        table.add_row(
-            way["name"],
-            f"{way['median_seconds'] * 1000:,.0f} ms",
-            f"{way['ratio']:.1f}",
-            f"{way['rows_per_second']:,.0f}",
-            "–" if peak is None else f"{peak:,.0f} MiB",
-        )
-    console = Console()
+        table.add_row(way["name"], _milliseconds(way["median_seconds"]), f"{way['ratio']:.1f}", *_rate(way))
     console.print(table)
-    stages = ", ".join(f"{stage} {seconds * 1000:.1f} ms" for stage, seconds in report["stages"].items())
-    console.print(
-        f"stages of this engine: {stages}; reading the bytes alone {report['floor_seconds'] * 1000:.1f} ms"
+
+    drawn, resampling = report["bootstrap"], report["bootstrap"]["resampling"]
+    table = Table(title=f"with {drawn['replicates']:,} replicates of both parts", title_justify="left")
+    _add_columns(table, "way", "median", "ratio", "rows/s", "peak memory")
+    table.add_row(
+        f"{resampling['name']} (extrapolated from {resampling['replicates_run']} replicates)",
+        f"{resampling['extrapolated_seconds']:,.0f} s",
+        f"{drawn['ratio']:,.0f}",
+        "",
+        "",
     )
+    table.add_row(ours["name"], _milliseconds(drawn["median_seconds"]), "1", *_rate(drawn))
+    console.print(table)
+
+    stages = list(dict.fromkeys(stage for each in [drawn, *report["files"]] for stage in each["stages"]))
+    table = Table(title="stages of this engine, medians in ms", title_justify="left")
+    _add_columns(table, "file", *stages, "reading the bytes alone")
+    for each in [*report["files"], drawn]:
+        table.add_row(
+            each["name"],
+            *(f"{each['stages'].get(stage, 0) * 1000:.1f}" for stage in stages),
+            f"{each['floor_seconds'] * 1000:.1f}" if "floor_seconds" in each else "",
+        )
+    console.print(table)
     console.print(", ".join(f"{name} {version}" for name, version in report["versions"].items()))
+
+
+def _add_columns(table: Table, first: str, *others: str) -> None:
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right")
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:,.0f} ms"
+
+
+def _rate(way: dict[str, Any]) -> tuple[str, str]:
+    peak = way["peak_mebibytes"]
+    return f"{way['rows_per_second']:,.0f}", "–" if peak is None else f"{peak:,.0f} MiB"
 
 
 if __name__ == "__main__":
