@@ -1,6 +1,7 @@
 from django.urls import path
 
 from competition.organizing import views
+from competition.organizing.rescoring import views as rescoring
 
 app_name = "organizing"
 urlpatterns = [
@@ -15,6 +16,26 @@ urlpatterns = [
     path("organize/<slug:slug>/data/", views.data, name="data"),
     path("organize/<slug:slug>/publish/", views.publish, name="publish"),
     path("organize/<slug:slug>/close/", views.close, name="close"),
+    path("organize/<slug:slug>/rescoring/", rescoring.rescorings, name="rescorings"),
+    path("organize/<slug:slug>/rescoring/new/", rescoring.new, name="rescore"),
+    path("organize/<slug:slug>/rescoring/<int:pk>/", rescoring.rescoring, name="rescoring"),
+    path("organize/<slug:slug>/rescoring/<int:pk>/live/", rescoring.live, name="rescoring_live"),
+    path("organize/<slug:slug>/rescoring/<int:pk>/entries/", rescoring.entries, name="rescoring_entries"),
+    path(
+        "organize/<slug:slug>/rescoring/<int:pk>/teams.csv",
+        rescoring.changes_csv,
+        {"of": "teams"},
+        name="rescoring_teams_csv",
+    ),
+    path(
+        "organize/<slug:slug>/rescoring/<int:pk>/entries.csv",
+        rescoring.changes_csv,
+        {"of": "entries"},
+        name="rescoring_entries_csv",
+    ),
+    path("organize/<slug:slug>/rescoring/<int:pk>/publish/", rescoring.publish, name="rescoring_publish"),
+    path("organize/<slug:slug>/rescoring/<int:pk>/discard/", rescoring.discard, name="rescoring_discard"),
+    path("organize/<slug:slug>/rescoring/<int:pk>/complete/", rescoring.complete, name="rescoring_complete"),
     path("organize/<slug:slug>/submissions/", views.submissions, name="submissions"),
     path("organize/<slug:slug>/submissions/<uuid:pk>/retry/", views.retry, name="retry"),
     path("organize/<slug:slug>/teams/", views.teams, name="teams"),

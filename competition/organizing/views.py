@@ -213,19 +213,14 @@ def timeline(request: HttpRequest, competition: Competition) -> HttpResponse:
 @for_organizers
 def metric(request: HttpRequest, competition: Competition) -> HttpResponse:
     form = MetricForm(request.POST or None, metric=competition.metric)
-    submitted = competition.submissions.exists()
+    scored = competition.submissions.filter(state=State.SCORED).exists()
 
     def apply() -> str:
         if not change_metric(competition=competition, metric=form.config):
             return _("Nothing has changed.")
-        if submitted:
-            return _(
-                "The new metric is in force. Earlier submissions keep their scores until they are scored "
-                "again: that is the next step."
-            )
         return _("The metric is saved.")
 
-    return edit(request, competition, "metric", form, apply, submitted=submitted)
+    return edit(request, competition, "metric", form, apply, scored=scored)
 
 
 @for_organizers

@@ -4,7 +4,7 @@ import numpy as np
 from django.db import transaction
 
 from competition.contests.models import Competition, Team
-from competition.submissions.models import Score
+from competition.submissions.models import Rescoring, Score
 from competition.submissions.results import counting_scores, metric_of
 from scoring import MetricConfig
 from scoring.ladder import Attempt, climb, is_clear_improvement, standing_value
@@ -32,20 +32,22 @@ def highest_rung(team: Team) -> Score | None:
 
 
 @transaction.atomic
-def climb_again(competition: Competition) -> None:
+def climb_again(competition: Competition, rescoring: Rescoring | None = None) -> None:
     """Set up all teams' ladders anew, by time of submission: after a rescoring was published, whose scores
-    are other ones."""
+    are other ones. With an unpublished `rescoring` as if it were, for its own scores alone."""
     if not competition.ladder:
         return
-    metric = metric_of(competition)
+    metric = metric_of(competition, rescoring)
     for team in competition.teams.all():
-        scores = list(counting_scores(competition).filter(submission__team=team).defer("result"))
+        counting = counting_scores(competition, rescoring)
+        scores = list(counting.filter(submission__team=team).defer("result"))
         received = dict(team.submissions.values_list("pk", "received_at"))
         scores.sort(key=lambda score: (received[score.submission_id], score.pk))
         attempts = (_attempt(score, metric) for score in scores)
         for score, is_rung in zip(scores, climb(attempts, unit=10.0**-metric.digits), strict=True):
             score.is_rung = is_rung
-        Score.objects.bulk_update(scores, ["is_rung"], batch_size=500)
+        own = [score for score in scores if rescoring is None or score.rescoring_id == rescoring.pk]
+        Score.with_unpublished.bulk_update(own, ["is_rung"], batch_size=500)
 
 
 def _attempt(score: Score, metric: MetricConfig) -> Attempt:

@@ -16,7 +16,7 @@ from competition.accounts.models import ApiToken, User
 from competition.accounts.tokens import create_token
 from competition.contests.models import Competition, RulesVersion, Team
 from competition.datasets.registration import register_release
-from competition.submissions.models import PrivateScore, Score, State, Submission
+from competition.submissions.models import PrivateScore, Rescoring, Score, State, Submission
 from tests.competition.conftest import person, take_part
 
 ROLES = ("anonymous", "carol", "alice", "bob", "dave", "organizer", "other", "staff")
@@ -27,6 +27,7 @@ PRIVATE_RECALL = 0.836152947381
 PRIVATE_THRESHOLD = 0.364918275593
 PRIVATE_COUNTS = {"tp": 918273, "fp": 645391, "fn": 736452, "tn": 192837465}
 PUBLIC_VALUE = 0.527384615293
+RESCORED_VALUE = 0.948372651847
 
 
 @dataclass
@@ -37,6 +38,7 @@ class World:
     scored: Submission  # of alice
     failed: Submission  # of alice
     queued: Submission  # of alice
+    rescoring: Rescoring  # of the open competition, ready and not published: nobody else knows its score
     token: ApiToken  # of alice
     people: dict[str, User | None]  # by role
     sessions: dict[str, str] = field(default_factory=dict)  # by role: logging in once is enough
@@ -77,7 +79,8 @@ def build_world(competition: Competition, *, folder: str) -> World:
     other_team = take_part(competition, dave, name="Team Dave")
     add_scores(submit(competition, other_team, dave, state=State.SCORED))
     token, _ = create_token(user=alice, name="laptop")
-    world = World(competition, draft, team, *submissions, token, people)
+    rescoring = rescore(competition, submissions[0], started_by=people["organizer"])
+    world = World(competition, draft, team, *submissions, rescoring, token, people)
     for role in ROLES:
         world.client(role)
     return world
@@ -132,6 +135,32 @@ def add_scores(submission: Submission) -> None:
         recall=PRIVATE_RECALL,
         precision=PRIVATE_VALUE,
     )
+
+
+def rescore(competition: Competition, submission: Submission, *, started_by: User | None) -> Rescoring:
+    """A rescoring that is ready to be looked at, with one score."""
+    rescoring = Rescoring.objects.create(
+        competition=competition,
+        reason="A storm was labelled wrongly.",
+        metric=competition.metric,
+        metric_version=2,
+        state=Rescoring.State.READY,
+        started_by=started_by,
+    )
+    Score.objects.create(
+        submission=submission,
+        rescoring=rescoring,
+        result=result(RESCORED_VALUE, recall=0.9, threshold=0.5, tp=9, fp=1, fn=1, tn=89),
+        value=RESCORED_VALUE,
+        recall=0.9,
+        precision=RESCORED_VALUE,
+        passed_gate=True,
+        metric=competition.metric,
+        metric_version=2,
+        engine="1",
+        device="cpu",
+    )
+    return rescoring
 
 
 def result(value: float, *, recall: float, threshold: float, **counts: int) -> dict[str, Any]:

@@ -60,6 +60,7 @@ METRIC = {
     "digits": "5",
     "more": "{}",
 }
+RESCORING = METRIC | {"reason": "A storm was labelled wrongly."}
 LIMITS = {"daily_limit": "3", "max_team_size": "3", "max_finals": "2", "max_upload_mib": "9"}
 TIMELINE = {"opens_at": "{opens}", "closes_at": "2099-01-01T00:00"}
 
@@ -117,7 +118,20 @@ TABLE = [
     Row("GET", "/organize/typhoons/limits/", ORGANIZERS),
     Row("POST", "/organize/typhoons/limits/", ORGANIZERS_DO, LIMITS),
     Row("GET", "/organize/typhoons/metric/", ORGANIZERS),
-    Row("POST", "/organize/typhoons/metric/", ORGANIZERS_DO, METRIC),
+    Row("POST", "/organize/typhoons/metric/", ORGANIZERS.replace("200", "409"), METRIC),  # entries are scored
+    Row("GET", "/organize/typhoons/rescoring/", ORGANIZERS),
+    Row("GET", "/organize/typhoons/rescoring/new/", ORGANIZERS),
+    Row(
+        "POST", "/organize/typhoons/rescoring/new/", ORGANIZERS.replace("200", "409"), RESCORING
+    ),  # one waits
+    Row("GET", "/organize/typhoons/rescoring/{rescoring}/", ORGANIZERS),
+    Row("GET", "/organize/typhoons/rescoring/{rescoring}/live/", ORGANIZERS),
+    Row("GET", "/organize/typhoons/rescoring/{rescoring}/entries/", ORGANIZERS),
+    Row("GET", "/organize/typhoons/rescoring/{rescoring}/teams.csv", ORGANIZERS),
+    Row("GET", "/organize/typhoons/rescoring/{rescoring}/entries.csv", ORGANIZERS),
+    Row("POST", "/organize/typhoons/rescoring/{rescoring}/publish/", ORGANIZERS_DO),
+    Row("POST", "/organize/typhoons/rescoring/{rescoring}/complete/", ORGANIZERS_DO),
+    Row("POST", "/organize/typhoons/rescoring/{rescoring}/discard/", ORGANIZERS_DO),
     Row("GET", "/organize/typhoons/data/", ORGANIZERS),
     Row("POST", "/organize/typhoons/data/", ORGANIZERS_DO, {"folder": "small"}),
     Row("POST", "/organize/typhoons/publish/", ORGANIZERS_DO),
@@ -304,6 +318,7 @@ def filled_in(text: str, world: World) -> str:
         "failed": world.failed.pk,
         "queued": world.queued.pk,
         "token": world.token.pk,
+        "rescoring": world.rescoring.pk,
         "opens": f"{world.competition.opens_at:%Y-%m-%dT%H:%M}",
         **images(world),
     }

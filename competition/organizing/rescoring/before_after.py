@@ -116,7 +116,15 @@ def before_after(rescoring: Rescoring) -> BeforeAfter:
 def frozen_report(competition: Competition, rescoring: Rescoring) -> dict[str, Any]:
     """`before_after` as JSON, to be kept: once it is published, only history knows what was before."""
     rescoring.competition = competition
-    return asdict(before_after(rescoring))
+    return {**asdict(before_after(rescoring)), "metric": competition.metric}
+
+
+def metric_changes(rescoring: Rescoring) -> list[tuple[str, Any, Any]]:
+    """The fields of the metric configuration that differ: (name, before, after), None where there is none."""
+    before = rescoring.report.get("metric") or rescoring.competition.metric
+    names = sorted(before.keys() | rescoring.metric.keys())
+    pairs = ((name, before.get(name), rescoring.metric.get(name)) for name in names)
+    return [pair for pair in pairs if pair[1] != pair[2]]
 
 
 def changes_by_entry(rescoring: Rescoring) -> QuerySet[Score]:

@@ -8,6 +8,7 @@ from competition.contests.models import Competition
 from competition.organizing.rescoring.before_after import frozen_report
 from competition.organizing.rescoring.progress import remaining
 from competition.submissions import yardstick
+from competition.submissions.ladder import climb_again
 from competition.submissions.leases import Lease
 from competition.submissions.models import Rescoring
 
@@ -18,6 +19,7 @@ def put_into_force(competition: Competition, rescoring: Rescoring) -> None:
     """Inside a transaction of the caller that holds `yardstick.lock`: from its commit on everybody reads the
     new scores, until then nobody does."""
     now = timezone.now()
+    climb_again(competition, rescoring)
     report = frozen_report(competition, rescoring)
     competition.metric, competition.metric_version = rescoring.metric, rescoring.metric_version
     competition.save(update_fields=["metric", "metric_version"])
@@ -27,6 +29,7 @@ def put_into_force(competition: Competition, rescoring: Rescoring) -> None:
     rescoring.state, rescoring.finished_at, rescoring.report = Rescoring.State.PUBLISHED, now, report
     rescoring.lease_owner, rescoring.lease_expires_at = "", None
     rescoring.save()
+    climb_again(competition)  # of entries too that keep their old score
     log.info(
         "rescoring.published",
         id=rescoring.pk,

@@ -19,12 +19,12 @@ from competition.organizing.rescoring.into_force import finish_publishing
 from competition.organizing.rescoring.progress import remaining
 from competition.submissions.evaluate import grade_submission
 from competition.submissions.files import FileGone, local_copy, reading_limits
+from competition.submissions.ladder import climb_again
 from competition.submissions.leases import MAX_ATTEMPTS, Lease, lease_end, lease_owner
 from competition.submissions.models import Rescoring, RescoringFailure, Submission
 from competition.submissions.resident import solution_at
 from competition.submissions.yardstick import Yardstick, of_rescoring, write_score
-from scoring import Grade, InvalidSubmission, Solution, validate_submission
-from scoring.grading import choose_device
+from scoring import Grade, InvalidSubmission, Solution, grade_predictions, validate_submission
 
 log = structlog.get_logger(__name__)
 
@@ -159,16 +159,6 @@ def _graded_together(
     return outcomes
 
 
-def grade_predictions(predictions, solution, config, *, device):  # TODO: scoring.grade_predictions
-    graded = []
-    for row in predictions:
-        public_part, private_part = solution.parts(row)
-        public = config.evaluate(public_part)
-        private = config.evaluate(private_part, public=public)
-        graded.append(Grade(public, private, config, choose_device(device), {"total": 0.0}, []))
-    return graded
-
-
 def _in_words(error: Exception) -> str:
     """For the organizer, who is told the team and the file beside it."""
     if isinstance(error, InvalidSubmission):
@@ -196,6 +186,8 @@ def _move_on(lease: Lease, rescoring: Rescoring) -> None:
         finish_publishing(lease)
         return
     more = remaining(rescoring).exists()
+    if not more:
+        climb_again(rescoring.competition, rescoring)  # what organizers look at is what will be
     if lease.release(Rescoring.State.RUNNING if more else Rescoring.State.READY) and not more:
         log.info("rescoring.ready", id=rescoring.pk)
 

@@ -136,7 +136,7 @@ def test_limits_metric_rules_and_data_stay_after_the_close(closed):
             change()
 
 
-def test_a_changed_metric_is_a_new_version_and_warns_once_there_are_submissions(typhoons, organizer):
+def test_a_changed_metric_is_a_new_version(typhoons, organizer):
     assert change_metric(competition=typhoons, metric={**typhoons.metric, "recall_floor": 0.5})
     assert changed(typhoons).metric_version == 2
     assert not change_metric(competition=typhoons, metric={**typhoons.metric, "recall_floor": 0.5})
@@ -145,9 +145,11 @@ def test_a_changed_metric_is_a_new_version_and_warns_once_there_are_submissions(
     assert "change it freely" in signed_in(organizer).get(page).content.decode()
 
 
-def test_a_metric_changed_after_submissions_says_that_rescoring_comes_next(typhoons, submission, organizer):
+def test_a_metric_changes_freely_until_an_entry_is_scored_but_not_what_files_hold(
+    typhoons, submission, organizer
+):
     client = signed_in(organizer)
-    assert "There are submissions" in client.get("/organize/typhoons/metric/").content.decode()
+    page = "/organize/typhoons/metric/"
     typed = {
         "metric": "recall_constrained_precision",
         "prediction": "score",
@@ -156,12 +158,18 @@ def test_a_metric_changed_after_submissions_says_that_rescoring_comes_next(typho
         "digits": "5",
         "more": "{}",
     }
-    told = client.post("/organize/typhoons/metric/", typed, follow=True).content.decode()
-    assert "until they are scored again" in told
+    client.post(page, typed)
     assert changed(typhoons).metric_version == 2
-    response = client.post("/organize/typhoons/metric/", typed | {"prediction": "label"})
+    response = client.post(page, typed | {"prediction": "label"})
     assert response.status_code == 409  # the files hold scores
     assert changed(typhoons).metric["prediction"] == "score"
+    submission.state = State.SCORED
+    submission.save()
+    assert "Rescore" in client.get(page).content.decode()
+    response = client.post(page, typed | {"recall_floor": "0.8"})
+    assert response.status_code == 409
+    assert "Rescore them all to change it" in response.content.decode()
+    assert changed(typhoons).metric_version == 2
 
 
 def test_an_impossible_metric_is_refused(typhoons):
