@@ -79,6 +79,19 @@ class ImageIds:
         number = self._pattern.number(name)
         return int(self._place_of_number[number]) if 0 <= number < len(self._place_of_number) else UNKNOWN
 
+    def in_order(self) -> tuple[pa.Array, Places]:
+        """All N names in ascending order, as strings, and the place of each."""
+        if self._names is not None:
+            names = self._names.take(pc.sort_indices(self._names))
+            return names, np.fromiter(map(self._place_of_name.__getitem__, names.to_pylist()), np.int32)
+        assert self._pattern is not None
+        known = np.flatnonzero(self._place_of_number != UNKNOWN)
+        raw = self._pattern.bytes_of_numbers(len(self._place_of_number)).reshape(-1, self._pattern.width)
+        offsets = np.arange(self._count + 1, dtype=np.int64) * self._pattern.width
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(raw[known])]
+        names = pa.Array.from_buffers(pa.large_string(), self._count, buffers)
+        return names, self._place_of_number[known]
+
     def first_names(self, places: npt.NDArray[np.integer], count: int) -> list[str]:
         """The `count` smallest names among some places, in the ids' own order."""
         if self._names is not None:

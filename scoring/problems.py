@@ -26,6 +26,7 @@ KINDS = {
     "nan_value": ("value that is NaN", "values that are NaN"),
     "probability_value": ("probability outside 0 to 1", "probabilities outside 0 to 1"),
     "quotes": ("quotation mark that is never closed", "quotation marks that are never closed"),
+    "refused_by_metric": ("reason of the metric not to score it", "reasons of the metric not to score it"),
     "text_value": ("value that is not a number", "values that are not numbers"),
     "too_large": ("file that is too large", "files that are too large"),
     "too_many_rows": ("row too many", "rows too many"),

@@ -11,6 +11,7 @@ from scoring.metrics.forecast import (
     HeidkeSkillScore,
     ProbabilityOfDetection,
 )
+from scoring.metrics.own import MetricFile, OwnMetric
 from scoring.metrics.probability import BrierScore, LogLoss
 from scoring.metrics.result import Curve, ReliabilityCurve, Result, RocCurve
 from scoring.metrics.threshold import FBeta, MatthewsCorrelation
@@ -28,6 +29,8 @@ __all__ = [
     "LogLoss",
     "MatthewsCorrelation",
     "MetricConfig",
+    "MetricFile",
+    "OwnMetric",
     "PartialAuc",
     "PrecisionConstrainedRecall",
     "ProbabilityOfDetection",
