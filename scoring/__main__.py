@@ -21,6 +21,9 @@ from rich.table import Table
 from scoring.grading import DeviceError, Grade, grade
 from scoring.image_ids import ImageIds
 from scoring.metrics import MetricConfig, Result
+from scoring.own_metric import MetricFailed, SandboxUnavailable
+from scoring.own_metric.command_line import UnusableMetricError, own_metric_of, print_trial
+from scoring.own_metric.trial import try_metric
 from scoring.problems import InvalidSubmission
 from scoring.solution import Solution, SolutionError
 from scoring.submission_file import validate_submission
@@ -56,18 +59,39 @@ def grade_command(
     submission: SubmissionArgument,
     solution: Annotated[Path, typer.Option(help="solution.parquet of the release")],
     config: ConfigOption = None,
+    metric_file: Annotated[
+        Path | None, typer.Option(help="metric.py of an organizer's own metric, run as the platform runs it")
+    ] = None,
     device: DeviceOption = Device.auto,
     as_json: JsonOption = False,
 ) -> None:
     """Score a submission against a solution, public and private."""
     with _reported(as_json):
-        metric = _read_config(config)
+        metric = _read_config(config) if metric_file is None else own_metric_of(metric_file, config)
         graded = grade(submission, Solution.load(solution), metric, device=device.value)
         if as_json:
             print(json.dumps(graded.to_dict(), allow_nan=False))
         else:
             _warn(graded.warnings)
             _print_grade(graded)
+
+
+@app.command("try-metric")
+def try_metric_command(
+    metric_file: Annotated[Path, typer.Argument(help="metric.py with score(solution, submission)")],
+    solution: Annotated[Path, typer.Option(help="solution.parquet of the release")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run an organizer's own metric on answers of which one knows how good they are, as the platform does."""
+    with _reported(as_json):
+        trial = try_metric(own_metric_of(metric_file, config), Solution.load(solution))
+        if as_json:
+            print(json.dumps(trial.to_dict(), allow_nan=False))
+        else:
+            print_trial(trial)
+        if trial.problems:
+            raise typer.Exit(1)
 
 
 @app.command("validate")
@@ -130,7 +154,10 @@ def _reported(as_json: bool) -> Iterator[None]:
         if as_json:
             print(json.dumps({"valid": False, "problems": [problem.to_dict() for problem in error.problems]}))
         raise typer.Exit(INVALID) from error
-    except (DeviceError, SolutionError, UnusableError) as error:
+    except MetricFailed as error:
+        print(f"error: the metric failed: {error.reason}\n{error.report()}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    except (DeviceError, SandboxUnavailable, SolutionError, UnusableError, UnusableMetricError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
     except OSError as error:

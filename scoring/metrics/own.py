@@ -66,7 +66,8 @@ class OwnMetric(MetricConfig):
         """Raises LookupError where the configuration came without its file."""
         if self._file is None:
             raise LookupError(
-                f"{self.name}: the file of this metric (SHA-256 {self.sha256}) is needed, give it by `with_file`"
+                f"{self.name}: the file of this metric (SHA-256 {self.sha256})"
+                " is needed, give it by `with_file`"
             )
         return self._file
 

@@ -2,5 +2,15 @@
 
 from scoring.own_metric.failures import MetricFailed, SandboxUnavailable
 from scoring.own_metric.sandbox import Run, SandboxLimits, run_metric
+from scoring.own_metric.source import LARGEST_SOURCE, SourceError, read_source
 
-__all__ = ["MetricFailed", "Run", "SandboxLimits", "SandboxUnavailable", "run_metric"]
+__all__ = [
+    "LARGEST_SOURCE",
+    "MetricFailed",
+    "Run",
+    "SandboxLimits",
+    "SandboxUnavailable",
+    "SourceError",
+    "read_source",
+    "run_metric",
+]

@@ -23,8 +23,8 @@ from scoring.solution import SPLITS, Solution
 class PartTable:
     """The images of one part, (n,): their ids in ascending order, and their slots in the solution.
 
-    Never in the order of slots, in which the positives come first: a metric that breaks ties by position would
-    favour them.
+    Never in the order of slots, in which the positives come first: a metric that breaks ties by position
+    would favour them.
     """
 
     image_id: pa.Array

@@ -1,6 +1,8 @@
 """Trying a metric before anybody is scored with it: on answers of which one knows how good they are."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy.typing as npt
 from scoring.metrics.own import OwnMetric
 from scoring.own_metric.failures import MetricFailed
 from scoring.own_metric.grading import run_on
+from scoring.own_metric.sandbox import Run
 from scoring.own_metric.tables import part_tables
 from scoring.solution import SPLITS, Solution
 from tamago_metric import ParticipantVisibleError
@@ -18,7 +21,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Try:
-    """One call. outcome: ``returned``, ``refused`` (ParticipantVisibleError, in `message`) or ``failed``.
+    """One call. outcome: ``returned``, ``refused`` (by ParticipantVisibleError, `message`) or ``failed``.
 
     result: what was returned (`Returned.to_dict`). report: of a failure, traceback and output. seconds: on the
     clock; cpu_seconds: of the processor; peak_memory: bytes; all three None where the call failed.
@@ -59,13 +62,7 @@ def try_metric(config: OwnMetric, solution: Solution) -> Trial:
     tries = []
     for answer, predictions in _answers(solution, config.prediction).items():
         for split, part in zip(SPLITS, part_tables(solution), strict=True):
-            tries.append(
-                _try(
-                    answer,
-                    split,
-                    lambda part=part, predictions=predictions: run_on(config, part, predictions),
-                )
-            )
+            tries.append(_try(answer, split, partial(run_on, config, part, predictions)))
             if tries[-1].outcome == "failed":  # the others would fail as well, and take as long
                 return Trial(tries, [f"It failed on the {answer} answer: {tries[-1].message}"], [])
     return Trial(tries, _problems(tries), _remarks(tries, config))
@@ -80,7 +77,7 @@ def _answers(solution: Solution, prediction: str) -> dict[str, npt.NDArray[np.fl
     return {"perfect": labels, "random": random, "constant": np.ones_like(labels), "reversed": 1 - labels}
 
 
-def _try(answer: str, split: str, call: Any) -> Try:
+def _try(answer: str, split: str, call: Callable[[], Run]) -> Try:
     try:
         run = call()
     except ParticipantVisibleError as error:
@@ -102,11 +99,11 @@ def _try(answer: str, split: str, call: Any) -> Try:
 
 
 def _problems(tries: list[Try]) -> list[str]:
-    problems = []
-    for each in tries:
-        if each.answer == "perfect" and each.outcome == "refused":
-            problems.append(f"It refuses the perfect answer on the {each.part} part: {each.message}")
-    return problems
+    return [
+        f"It refuses the perfect answer on the {each.part} part: {each.message}"
+        for each in tries
+        if each.answer == "perfect" and each.outcome == "refused"
+    ]
 
 
 def _remarks(tries: list[Try], config: OwnMetric) -> list[str]:
