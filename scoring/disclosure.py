@@ -20,7 +20,7 @@ CURVE_GROUP = 25
 CURVE_POINTS = 20
 SLICE_GROUP = 50
 # A public score's last digit should not be finer than this share of its standard error.
-UNIT_PER_STANDARD_ERROR = 0.25
+UNIT_PER_STANDARD_ERROR = 0.15
 
 RATES = ("score", "precision", "recall")
 HIDDEN = ("threshold", "tp", "fp", "fn", "tn")
@@ -88,11 +88,11 @@ class DigitsAdvice:
 
 
 def advise_digits(digits: int, *, standard_error: float, one_image: float | None = None) -> DigitsAdvice:
-    """How many decimals a public score needs: its unit need not be finer than a quarter of the standard
+    """How many decimals a public score needs: its unit need not be finer than a sixth of the standard
     error, since differences below that say nothing about which entry is better."""
     if standard_error > 0:
         recommended = math.floor(-math.log10(UNIT_PER_STANDARD_ERROR * standard_error))
-        # The next digit's unit may be nearer to a quarter, and finer: it is not taken.
+        # The next digit's unit may be nearer to that, and finer: it is not taken.
         recommended = max(1, min(15, recommended))
     else:
         recommended = 1

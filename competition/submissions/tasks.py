@@ -9,7 +9,7 @@ from celery import Task, shared_task
 from django.conf import settings
 from kombu.exceptions import KombuError
 
-from competition.submissions import workers
+from competition.submissions import probing, workers
 from competition.submissions.evaluate import evaluate
 from competition.submissions.models import Submission
 
@@ -18,12 +18,19 @@ log = structlog.get_logger(__name__)
 # How many submissions one reclaim rings for; the others' turn comes with the next.
 RUNG_AT_ONCE = 500
 
-__all__ = ["end_process", "enqueue", "evaluate_submission", "reclaim"]
+__all__ = ["end_process", "enqueue", "evaluate_submission", "look_for_probing", "reclaim"]
 
 
 @shared_task(bind=True)
 def evaluate_submission(self: Task, submission_id: str) -> None:
     evaluate(UUID(submission_id), worker=self.request.hostname or "worker", on_overtime=end_process)
+    # Behind whatever waits for its score: nobody waits for this.
+    _ring(look_for_probing, submission_id)
+
+
+@shared_task
+def look_for_probing(submission_id: str) -> None:
+    probing.look_at(UUID(submission_id))
 
 
 @shared_task
@@ -34,6 +41,8 @@ def reclaim() -> None:
     for submission_id in unattended[:RUNG_AT_ONCE]:
         # If no worker has time before the next reclaim, that one rings again: messages do not pile up.
         enqueue(submission_id, expires=settings.RECLAIM_SECONDS)
+    for submission_id in probing.not_looked_at()[:RUNG_AT_ONCE]:
+        _ring(look_for_probing, str(submission_id), expires=settings.RECLAIM_SECONDS)
     workers.forget_the_long_gone()
 
 
@@ -42,10 +51,14 @@ def enqueue(submission_id: UUID, expires: float | None = None) -> None:
 
     A broker that is down does no harm: `reclaim` rings later.
     """
+    _ring(evaluate_submission, str(submission_id), expires=expires)
+
+
+def _ring(task: Task, submission_id: str, expires: float | None = None) -> None:
     try:
-        evaluate_submission.apply_async([str(submission_id)], expires=expires, retry=False)
+        task.apply_async([submission_id], expires=expires, retry=False)
     except (KombuError, OSError) as error:
-        log.warning("broker.unreachable", id=str(submission_id), error=str(error))
+        log.warning("broker.unreachable", id=submission_id, error=str(error))
 
 
 def end_process() -> None:
