@@ -43,6 +43,7 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="One knob, such as train.epochs=5; repeatable."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in RUN.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what was stopped or killed.")] = False,
 ) -> None:
     """Train a model and keep its best epoch.
 
@@ -57,7 +58,7 @@ def train(
 
     release, configuration = open_data(data), load_config(config, set_ or [])
     try:
-        train_model(release, configuration, out, overwrite=overwrite, console=console)
+        train_model(release, configuration, out, overwrite=overwrite, resume=resume, console=console)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 

@@ -29,7 +29,7 @@ from starter_kit.batch_augment import Vary, build_batch_augmentation
 from starter_kit.data import TrainingData, load_training_data
 from starter_kit.device import seed_everything
 from starter_kit.errors import StarterKitError
-from starter_kit.evaluate import precision_at_recall
+from starter_kit.evaluate import on_validation, standard_error
 from starter_kit.hard_negatives import hardest, is_mining_epoch, mineable_negatives
 from starter_kit.launch import gathered, share_buffers, shared_out, start_fabric
 from starter_kit.losses import ConfiguredLoss, Loss, bce
@@ -149,7 +149,7 @@ def train(
                 )  # fmt: skip
             training_seconds = time.perf_counter() - epoch_started
             share_buffers(fabric, judged)
-            validation_loss, result, error = evaluate(judged, data, config.metric.recall_floor, fabric=fabric)
+            validation_loss, result = evaluate(judged, data, config.metric.recall_floor, fabric=fabric)
             history.append(
                 EpochMetrics(
                     epoch=epoch,
@@ -158,7 +158,7 @@ def train(
                     precision=result.precision,
                     recall=result.recall,
                     threshold=result.threshold or 0.0,
-                    standard_error=error,
+                    standard_error=standard_error(result),
                     seconds=time.perf_counter() - epoch_started,
                     images_per_second=size / training_seconds,
                 )
@@ -257,9 +257,8 @@ def train_one_epoch(
 
 def evaluate(
     model: CycloneClassifier, data: TrainingData, recall_floor: float, *, fabric: Fabric | None = None
-) -> tuple[float, Result, float]:
-    """Mean cross-entropy, the competition's score on the validation storms by the platform's own code, and
-    that score's standard error.
+) -> tuple[float, Result]:
+    """Mean cross-entropy, and the competition's score on the validation storms by the platform's own code.
 
     Raises StarterKitError where the model predicts no finite numbers any more.
     """
@@ -269,10 +268,9 @@ def evaluate(
             "The training diverged: the model predicts no finite numbers any more. Choose a smaller "
             "train.learning_rate, such as --set train.learning_rate=0.001, or --set train.clip_norm=1."
         )
-    labels = data.labels[data.validation]
-    loss = bce(torch.from_numpy(logits), torch.from_numpy(labels).double()).item()
-    result = precision_at_recall(probability(logits), labels, recall_floor)
-    return loss, result, 0.0
+    labels = torch.from_numpy(data.labels[data.validation]).double()
+    loss = bce(torch.from_numpy(logits), labels).item()
+    return loss, on_validation(probability(logits), data, recall_floor)
 
 
 def mined(
@@ -340,7 +338,7 @@ def epoch_line(entry: EpochMetrics, metrics: RunMetrics, epochs: int) -> str:
     return (
         f"epoch {entry.epoch:>{len(str(epochs))}}/{epochs}"
         f"  loss {entry.loss:.4f}  validation {entry.validation_loss:.4f}"
-        f"  precision {entry.precision:.3f} at recall {metrics.recall_floor:g}"
+        f"  precision {entry.precision:.3f} ± {entry.standard_error:.3f} at recall {metrics.recall_floor:g}"
         f"  threshold {entry.threshold:.3f}"
         f"  {entry.images_per_second:,.0f} images/s"
         f"  {entry.seconds:.1f} s" + ("  best" if entry is metrics.best else "")

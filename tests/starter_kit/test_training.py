@@ -103,7 +103,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(release, r
 def test_a_run_comes_back_as_it_was(release, quick, run_folder, data):
     run = load_run(run_folder, CPU)
     assert run.config == quick
-    loss, result, _ = evaluate(run.model, data, quick.metric.recall_floor)
+    loss, result = evaluate(run.model, data, quick.metric.recall_floor)
     best = run.metrics.best
     assert loss == pytest.approx(best.validation_loss, rel=1e-6)
     assert (result.precision, result.threshold) == pytest.approx((best.precision, best.threshold))
