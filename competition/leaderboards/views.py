@@ -7,11 +7,14 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from competition.contests.joining import participation_of
 from competition.contests.models import Competition
 from competition.contests.pages import render_page, visible_competition
+from competition.leaderboards.board import board_of
+from competition.leaderboards.shake_up import shake_up
 from competition.leaderboards.standings import (
     CACHE_SECONDS,
     Standing,
@@ -19,8 +22,12 @@ from competition.leaderboards.standings import (
     private_standings,
     public_standings,
 )
+from competition.submissions.report import gate_of
 
-COLUMNS = ("rank", "team", "score", "recall", "precision", "passed_gate", "entries", "last_submission_at")
+COLUMNS = (
+    *("rank", "team", "score", "interval_low", "interval_high", "tie_band", "probability_below_gate"),
+    *("recall", "precision", "passed_gate", "entries", "last_submission_at"),
+)
 
 
 def wanted_part(request: HttpRequest, competition: Competition) -> str:
@@ -67,6 +74,9 @@ def board_csv(request: HttpRequest, slug: str) -> HttpResponse:
                 standing.rank,
                 harmless_in_a_spreadsheet(standing.team),
                 standing.value,
+                *(standing.interval or ("", "")),
+                standing.tie_band,
+                standing.probability_below_gate,
                 standing.recall,
                 standing.precision,
                 standing.passed_gate,
@@ -86,20 +96,24 @@ def rendered_board(competition: Competition, part: str) -> dict[str, Any]:
     rendered = cache.get(key)
     if rendered is None:
         rows = standings(competition, part)
-        first_below = next((row.team_id for row in rows if not row.passed_gate), None)
+        board = board_of(rows, competition.metric)
         html = render_to_string(
             "leaderboards/table.html",
             {
                 "competition": competition,
-                "standings": rows,
+                "board": board,
+                "columns": board.columns + (part == "private"),
+                "value_name": value_name(competition.metric),
                 "part": part,
-                "first_below": first_below,
-                "tied": _tied(rows),
+                "first_below": next((row.team_id for row in rows if not row.passed_gate), None),
                 "updated": max(
                     (row.last_submission_at for row in rows if row.last_submission_at), default=None
                 ),
             },
         )
+        moved = shake_up(rows) if part == "private" else None
+        if moved:
+            html += render_to_string("leaderboards/shake_up.html", {"shake_up": moved})
         rendered = {
             "html": html,
             "places": {
@@ -117,7 +131,9 @@ def harmless_in_a_spreadsheet(text: str) -> str:
     return f"'{text}" if text[:1] in "=+-@\t\r" else text
 
 
-def _tied(rows: list[Standing]) -> set[int]:
-    """The ranks that several teams share."""
-    ranks = [row.rank for row in rows]
-    return {rank for rank in ranks if ranks.count(rank) > 1}
+def value_name(metric: dict[str, Any]) -> str:
+    """What the number is that ranks: where there is a gate, the one that is as good as it gets behind it."""
+    gate = gate_of(metric)
+    if gate is None:
+        return _("Score")
+    return _("Precision at the gate") if gate.number == "recall" else _("Recall at the gate")

@@ -53,6 +53,22 @@ def round_step(least: float) -> float:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """A value with its interval on a scale that several share, in percent of its width."""
+
+    at: str
+    low: str
+    width: str
+
+    @classmethod
+    def on(cls, axis: Axis, value: float, interval: Sequence[float] | None) -> "Bar":
+        low, high = interval or (value, value)
+        return cls(
+            percent(axis.share(value)), percent(axis.share(low)), percent(axis.share(high) - axis.share(low))
+        )
+
+
+@dataclass(frozen=True)
 class Mark:
     """A point, or a text; x, y in percent from the top left. title: the text, or what a mouse reads."""
 

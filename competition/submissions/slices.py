@@ -8,7 +8,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from competition.submissions.charts import Gate, percent
+from competition.submissions.charts import Axis, Bar, Gate, percent
 
 COLUMN_NAMES: dict[str, str | Promise] = {
     "basin": gettext_lazy("Ocean basin"),
@@ -27,15 +27,6 @@ BASIN_NAMES: dict[str, str | Promise] = {
     "SPO": gettext_lazy("South Pacific"),
     "SAT": gettext_lazy("South Atlantic"),
 }
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A value with its interval on a scale from 0 to 1, in percent of its width."""
-
-    at: str
-    low: str
-    width: str
 
 
 @dataclass(frozen=True)
@@ -97,10 +88,7 @@ def slice_tables(slices: dict[str, Any] | None, *, gate: Gate | None, name: str)
 def _slice(column: str, entry: dict[str, Any]) -> Slice:
     recall, interval = entry.get("recall"), entry.get("recall_interval")
     positives = entry.get("positives")
-    bar = None
-    if recall is not None:
-        low, high = interval or (recall, recall)
-        bar = Bar(percent(recall), percent(low), percent(high - low))
+    bar = None if recall is None else Bar.on(Axis("", 0.0, 1.0), recall, interval)
     return Slice(
         _label(column, entry.get("value")),
         positives,
