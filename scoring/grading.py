@@ -11,13 +11,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from scoring.advice import advise
 from scoring.clustering import clusters_of
 from scoring.metrics import MetricConfig, OwnMetric, RecallConstrainedPrecision, Result
+from scoring.metrics.slices import slice_results, slicings
 from scoring.own_metric.grading import evaluate_parts
 from scoring.resampling import one_thread
 from scoring.solution import Solution
 from scoring.submission_file import Limits, validate_submission
-from scoring.tally import Part
+from scoring.tally import Part, part_of
 from scoring.uncertainty import summarise
 
 # Raised when the same file could get another result for a reason that is not in a metric's version.
@@ -135,8 +137,18 @@ def _grade(
     scored = time.perf_counter()
     public, public_draws = _with_uncertainty(config, public_part, public, None)
     private, private_draws = _with_uncertainty(config, private_part, private, public)
+    drawn_at = time.perf_counter()
+    if config.slices:
+        by_public, by_private = slicings(config, solution)
+        public = replace(public, slices=slice_results(config, public_part, public, by_public))
+        private = replace(private, slices=slice_results(config, private_part, private, by_private))
     done = time.perf_counter()
-    seconds = {"metric": scored - started, "uncertainty": done - scored, "total": done - started}
+    seconds = {
+        "metric": scored - started,
+        "uncertainty": drawn_at - scored,
+        "slices": done - drawn_at,
+        "total": done - started,
+    }
     drawn = {"public": public_draws, "private": private_draws}
     return Grade(public, private, config, device, seconds, [], replicates=drawn)
 
@@ -153,7 +165,11 @@ def _with_uncertainty(
     if drawn is None:
         return result, nothing
     ranked = drawn.values if drawn.ranked is None else drawn.ranked
-    return replace(result, **summarise(drawn, part.clusters, result.score)), ranked
+    told = summarise(drawn, part.clusters)
+    if isinstance(config, RecallConstrainedPrecision) and config.prediction == "score":
+        best = drawn.values if config.threshold == "per_split" else None
+        told["uncertainty"]["advice"] = advise(part, config, best_drawn=best).without_threshold()
+    return replace(result, **told), ranked
 
 
 def evaluate(
@@ -173,33 +189,16 @@ def evaluate(
     Raises ValueError for other shapes or values, and where the metric is not defined.
     """
     config = config or RecallConstrainedPrecision()
-    part, positive = part_of(labels, predictions, config, device=device)
+    if config.prediction == "label" and not np.isin(predictions, (0, 1)).all():
+        raise ValueError("with prediction: label, predictions must be 0 or 1")
+    part, positive = part_of(labels, predictions)
+    chosen = choose_device(device)
+    part = Part(_on_device(part.positives, chosen), _on_device(part.negatives, chosen))
     count = config.replicates if replicates is None else replicates
     if count and (clusters is not None or times is not None):
         part = replace(part, clusters=clusters_of(positive, clusters, times, count, config.cluster_by))
     result = config.evaluate(part)
     return _with_uncertainty(config, part, result, None)[0]
-
-
-def part_of(
-    labels: npt.ArrayLike, predictions: npt.ArrayLike, config: MetricConfig, *, device: Device = "cpu"
-) -> tuple[Part, npt.NDArray[np.bool_]]:
-    """The part that labels and predictions (N,) make, and the mask (N,) of its positives."""
-    labels = np.asarray(labels)
-    values = np.asarray(predictions, np.float64)
-    if labels.ndim != 1 or labels.shape != values.shape:
-        raise ValueError(f"labels {labels.shape} and predictions {values.shape} must be rows of one length")
-    if not np.isin(labels, (0, 1)).all():
-        raise ValueError("labels must be 0 or 1")
-    if not np.isfinite(values).all():
-        raise ValueError("predictions must be finite")
-    if config.prediction == "label" and not np.isin(values, (0, 1)).all():
-        raise ValueError("with prediction: label, predictions must be 0 or 1")
-    if config.prediction == "probability" and not ((values >= 0) & (values <= 1)).all():
-        raise ValueError("with prediction: probability, predictions must be from 0 to 1")
-    chosen = choose_device(device)
-    positive = labels == 1
-    return Part(*(_on_device(values[rows], chosen) for rows in (positive, ~positive))), positive
 
 
 def choose_device(device: Device) -> str:

@@ -65,6 +65,12 @@ class Grouping:
         """(count,) images in each cluster."""
         return np.bincount(self.cluster, minlength=self.count)
 
+    @property
+    def effective(self) -> float:
+        """How many clusters of equal size would tell as much: (Σ n)² / Σ n² (Kish 1965); 0 without images."""
+        squares = float((self.sizes.astype(np.float64) ** 2).sum())
+        return len(self.cluster) ** 2 / squares if squares else 0.0
+
     def take(self, rows: npt.NDArray[Any]) -> "Grouping":
         return replace(self, cluster=self.cluster[rows])
 
@@ -72,6 +78,7 @@ class Grouping:
 @dataclass(frozen=True, eq=False)
 class Clusters:
     """The clusters of a part and how often each is drawn. stream: tells the parts' random numbers apart.
+    rounds: 1, or 2 for draws from draws, see `fresh`.
 
     The first R draws are the same whatever `replicates`: entries of 1,000 and of 10,000 stay paired.
     """
@@ -80,6 +87,7 @@ class Clusters:
     negatives: Grouping
     replicates: int
     stream: int = 0
+    rounds: int = 1
     _whole: "Clusters | None" = None
 
     @property
@@ -99,9 +107,17 @@ class Clusters:
     def _weights(self, grouping: Grouping, stream: int) -> npt.NDArray[Any]:
         if self._whole is not None:
             return self._whole.positive_weights if stream % 2 == 0 else self._whole.negative_weights
-        weights = draw_weights(grouping.count, self.replicates, stream)
+        weights = draw_weights(grouping.count, self.replicates, stream, rounds=self.rounds)
         heaviest = (weights @ grouping.sizes.astype(np.float64)).max(initial=0)
         return weights if heaviest < EXACT_IN_FLOAT32 else weights.astype(np.float64)
+
+    @cached_property
+    def fresh(self) -> "Clusters":
+        """Draws of the storms of another season, when these storms are themselves only a draw: each draws
+        from a draw. What was chosen on these storms errs there by both, so by √2 more than one draw shows."""
+        if self._whole is not None:
+            return replace(self, rounds=2, _whole=self._whole.fresh)
+        return replace(self, rounds=2)
 
     def take(self, positives: npt.NDArray[Any], negatives: npt.NDArray[Any]) -> "Clusters":
         """Of some images, by rows or masks, with the same weights."""
@@ -113,25 +129,35 @@ class Clusters:
         )
 
 
-def draw_weights(clusters: int, replicates: int, stream: int) -> npt.NDArray[np.float32]:
+def draw_weights(clusters: int, replicates: int, stream: int, *, rounds: int = 1) -> npt.NDArray[np.float32]:
     """(replicates, clusters) float32: how often each of the clusters is drawn in as many draws with
-    replacement.
+    replacement; with more rounds, from what the round before has drawn.
 
     Raw numbers of Philox (Salmon, J. et al. (2011), Parallel random numbers: as easy as 1, 2, 3, SC '11),
     whose bits NumPy keeps from version to version, which it does not promise of its distributions. A raw
     32-bit number u picks cluster ⌊u · clusters / 2³²⌋: uneven by less than one part in four million.
     """
     weights = np.zeros((replicates, clusters), np.float32)
-    random = np.random.Philox(key=np.array([SEED, stream], np.uint64))
-    words = -(-clusters // 2)  # two picks in each word of 64 bits; every draw begins with a new word
+    streams = [
+        np.random.Philox(key=np.array([SEED, 16 * stream + each], np.uint64)) for each in range(rounds)
+    ]
     for first in range(0, replicates if clusters else 0, DRAWS_AT_ONCE):
         rows = min(DRAWS_AT_ONCE, replicates - first)
-        raw = random.random_raw(rows * words).astype("<u8", copy=False).view("<u4").reshape(rows, 2 * words)
-        picks = (raw[:, :clusters].astype(np.int64) * clusters) >> 32
-        cells = picks + clusters * np.arange(rows)[:, None]
-        drawn = np.bincount(cells.ravel(), minlength=rows * clusters).reshape(rows, clusters)
-        weights[first : first + rows] = drawn
+        drawn = np.broadcast_to(np.arange(clusters), (rows, clusters))
+        for random in streams:
+            drawn = np.take_along_axis(drawn, _picks(random, rows, clusters), axis=1)
+        cells = drawn + clusters * np.arange(rows)[:, None]
+        counts = np.bincount(cells.ravel(), minlength=rows * clusters)
+        weights[first : first + rows] = counts.reshape(rows, clusters)
     return weights
+
+
+def _picks(random: np.random.Philox, rows: int, clusters: int) -> Counts:
+    """(rows, clusters) whole numbers below clusters. Two come of each raw word of 64 bits; each row begins
+    with a new word."""
+    words = -(-clusters // 2)
+    raw = random.random_raw(rows * words).astype("<u8", copy=False).view("<u4").reshape(rows, 2 * words)
+    return (raw[:, :clusters].astype(np.int64) * clusters) >> 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,19 +193,18 @@ class Draws:
 
     def at(self, threshold: float) -> tuple[Floats, Floats]:
         """(tp (R,), fp (R,)) float64: the images at or above one threshold."""
-        clusters = self.clusters
-        place = np.searchsorted(self._tally.thresholds, threshold, side="left")
-        found = np.append(self._tally.tp, 0)[place]
-        called = clusters.positives.cluster[self._tally.descending[:found]]
-        fp = int(self._tally.counts(np.array([threshold]))[1][0])
-        rows = self._tally.top(fp).rows[:fp]
-        return (
-            self._totals(clusters.positive_weights, np.bincount(called, minlength=clusters.positives.count)),
-            self._totals(
-                clusters.negative_weights,
-                np.bincount(clusters.negatives.cluster[rows], minlength=clusters.negatives.count),
-            ),
-        )
+        negatives = self.clusters.negatives
+        found = int(self._tally.counts(np.array([threshold]))[1][0])
+        called = negatives.cluster[self._tally.top(found).rows[:found]]
+        images = np.bincount(called, minlength=negatives.count)
+        return self.positives_at(threshold), self._totals(self.clusters.negative_weights, images)
+
+    def positives_at(self, threshold: float) -> Floats:
+        """(R,) float64: the positives at or above a threshold."""
+        positives = self.clusters.positives
+        found = np.append(self._tally.tp, 0)[np.searchsorted(self._tally.thresholds, threshold, side="left")]
+        called = positives.cluster[self._tally.descending[:found]]
+        return self._totals(self.clusters.positive_weights, np.bincount(called, minlength=positives.count))
 
     def blocks(self) -> Iterator[tuple[Floats, Floats, Floats]]:
         """(thresholds (k,), tp (k, R), fp (k, R)) float64, for all distinct scores of the positives from the

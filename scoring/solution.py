@@ -41,6 +41,8 @@ class Solution:
     _clusters: dict[tuple[str | None, int], tuple[Clusters, Clusters]] = field(
         default_factory=dict, repr=False, compare=False
     )
+    # By column, what `scoring.metrics.slices` makes of it for the public and the private part.
+    slicings: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, path: str | Path) -> "Solution":

@@ -48,6 +48,23 @@ class Part:
         return Part(_rows(self.positives, positives), _rows(self.negatives, negatives), clusters)
 
 
+def part_of(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> tuple[Part, npt.NDArray[np.bool_]]:
+    """The part that labels (N,) of 0 and 1 and finite predictions (N,) make, and the mask (N,) of positives.
+
+    Raises ValueError for other shapes or values.
+    """
+    labels = np.asarray(labels)
+    values = np.asarray(predictions, np.float64)
+    if labels.ndim != 1 or labels.shape != values.shape:
+        raise ValueError(f"labels {labels.shape} and predictions {values.shape} must be rows of one length")
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError("labels must be 0 or 1")
+    if not np.isfinite(values).all():
+        raise ValueError("predictions must be finite")
+    positive = labels == 1
+    return Part(values[positive], values[~positive]), positive
+
+
 @dataclass(frozen=True)
 class Top:
     """The highest negatives: scores (m,) descending, rows (m,) of the part's negatives."""

@@ -1,10 +1,14 @@
 """How sure a result is: intervals, the risk of missing the gate, tie bands, and a threshold that keeps away.
 
 Everything here is read off the same bootstrap draws of storms and blocks of time (`scoring.resampling`).
+How often the intervals hold what they are to hold is measured by `scoring.coverage`; `docs/uncertainty.md`
+has the table and the reasons.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -19,52 +23,99 @@ QUANTILES = (0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975)
 CLOUD_POINTS = 200
 
 
-def summarise(replicates: Replicates, clusters: Clusters, point: float | None) -> dict[str, Any]:
+def summarise(replicates: Replicates, clusters: Clusters) -> dict[str, Any]:
     """The fields of a Result that the bootstrap fills: ``interval``, ``probability_below_gate``,
     ``uncertainty``.
 
     ``uncertainty``: ``replicates``; ``level`` of the intervals; ``standard_error`` of the score;
-    ``clusters``: for ``positives`` and ``negatives``, ``by`` what and how many (``count``); and where the
-    metric has an operating point: ``recall`` and ``precision`` there, each with ``interval`` and
-    ``quantiles``, and ``cloud``: recall and precision of the first 200 draws.
+    ``clusters``: for ``positives`` and ``negatives``, ``by`` what, how many (``count``), and how many of
+    equal size would tell as much (``effective``); and where the metric has an operating point: ``recall``
+    and ``precision`` there, each with ``interval`` and ``quantiles``, and ``cloud``: recall and precision
+    of the first 200 draws.
     """
+    storms, blocks = clusters.positives.effective, clusters.negatives.effective
+    weakest = min(storms, blocks) if blocks else storms
     told: dict[str, Any] = {
         "replicates": len(replicates.values),
         "level": LEVEL,
         "standard_error": _standard_error(replicates.values),
         "clusters": {
-            name: {"by": grouping.by, "count": grouping.count}
+            name: {"by": grouping.by, "count": grouping.count, "effective": round(grouping.effective, 1)}
             for name, grouping in (("positives", clusters.positives), ("negatives", clusters.negatives))
         },
     }
-    for name in ("recall", "precision"):
-        values = getattr(replicates, name)
+    for name, values, effective in (
+        ("recall", replicates.recall, storms),
+        ("precision", replicates.precision, weakest),
+    ):
         if values is not None:
-            told[name] = {
-                "interval": interval(values),
-                "quantiles": dict(
-                    zip(map(str, QUANTILES), np.nanquantile(values, QUANTILES).tolist(), strict=True)
-                ),
-            }
+            told[name] = {"interval": interval(values, effective), "quantiles": _quantiles(values)}
     if replicates.recall is not None and replicates.precision is not None:
         told["cloud"] = {
-            name: getattr(replicates, name)[:CLOUD_POINTS].tolist() for name in ("recall", "precision")
+            "recall": replicates.recall[:CLOUD_POINTS].tolist(),
+            "precision": replicates.precision[:CLOUD_POINTS].tolist(),
         }
     return {
-        "interval": interval(replicates.values),
-        "probability_below_gate": None if replicates.passed is None else float(1 - replicates.passed.mean()),
+        "interval": interval(replicates.values, weakest),
+        "probability_below_gate": _share_below(replicates),
         "uncertainty": told,
     }
 
 
-def interval(values: Floats, level: float = LEVEL) -> tuple[float, float] | None:
-    """The middle `level` of the draws (R,), those where the value is not defined (NaN) left out; None without
-    any."""
+def interval(
+    values: Floats, effective_clusters: float | None = None, level: float = LEVEL
+) -> tuple[float, float] | None:
+    """The expanded percentile interval of the draws (R,); NaN, where the value is not defined, is left out.
+    None without any.
+
+    The middle `level` of the draws is too narrow for few storms: with n of them, by √((n − 1) / n) and by
+    using the normal instead of Student's distribution. So the quantiles are taken further out: at
+    Φ(√(n / (n − 1)) · t), t Student's quantile of n − 1 degrees of freedom. Source: Hesterberg, T. (2015),
+    What teachers should know about the bootstrap, The American Statistician 69, 371–386. n: the number of
+    storms of equal size that would tell as much. Without `effective_clusters` the plain percentiles.
+    """
     defined = values[np.isfinite(values)]
     if not len(defined):
         return None
-    low, high = np.quantile(defined, ((1 - level) / 2, (1 + level) / 2)).tolist()
+    tail = (1 - level) / 2
+    if effective_clusters is not None:
+        tail = _expanded(tail, max(2.0, round(effective_clusters, 1)))
+    low, high = np.quantile(defined, (tail, 1 - tail)).tolist()
     return low, high
+
+
+def _share_below(replicates: Replicates) -> float | None:
+    if replicates.passed is None:
+        return None
+    defined = np.isfinite(replicates.values)
+    return float(np.mean(~replicates.passed[defined])) if defined.any() else None
+
+
+@cache
+def _expanded(tail: float, clusters: float) -> float:
+    """Rounded, since the last bits of cosines differ between machines."""
+    return round(
+        NormalDist().cdf((clusters / (clusters - 1)) ** 0.5 * student_quantile(tail, clusters - 1)), 6
+    )
+
+
+def student_quantile(probability: float, freedom: float) -> float:
+    """Of Student's t with at least 1 degree of freedom, to about four digits.
+
+    With t = √ν tan θ its density is proportional to cos^(ν−1) θ, which is summed on a grid.
+    """
+    angle = np.linspace(-np.pi / 2, np.pi / 2, 40_001)
+    density = np.cos(angle).clip(0) ** (freedom - 1)
+    steps = (density[1:] + density[:-1]) / 2
+    below = np.append(0, steps.cumsum()) / steps.sum()
+    return float(freedom**0.5 * np.tan(np.interp(probability, below, angle)))
+
+
+def _quantiles(values: Floats) -> dict[str, float] | None:
+    defined = values[np.isfinite(values)]
+    if not len(defined):
+        return None
+    return dict(zip(map(str, QUANTILES), np.quantile(defined, QUANTILES).tolist(), strict=True))
 
 
 def _standard_error(values: Floats) -> float | None:
@@ -87,43 +138,60 @@ class Comparison:
         return not low <= 0 <= high
 
 
-def compare(a: Floats, b: Floats, *, higher_is_better: bool = True, level: float = LEVEL) -> Comparison:
+def compare(
+    a: Floats,
+    b: Floats,
+    *,
+    higher_is_better: bool = True,
+    level: float = LEVEL,
+    effective_clusters: float | None = None,
+) -> Comparison:
     """Paired difference of two entries, of what each draw ranks them by (`Grade.replicates`): (R,) each.
 
+    effective_clusters: widens the interval for few storms, see `interval`; it is in the results'
+    ``uncertainty``.
     Entries of different R are compared on the draws they share, which are the first ones. Draws in which
     either is not defined are left out. Raises ValueError where none is left.
     """
     shared = min(len(a), len(b))
     differences = a[:shared] - b[:shared]
     differences = differences[np.isfinite(differences)]
-    if not len(differences):
+    found = interval(differences, effective_clusters, level)
+    if found is None:
         raise ValueError("the two entries have no bootstrap draw in common")
-    found = interval(differences, level)
-    assert found is not None
     signed = differences if higher_is_better else -differences
     better = float(np.mean(signed > 0) + np.mean(signed == 0) / 2)
     return Comparison(float(differences.mean()), found, better)
 
 
 def tie_bands(
-    standing: Sequence[Floats | None], *, higher_is_better: bool = True, level: float = LEVEL
+    standing: Sequence[Floats | None],
+    *,
+    higher_is_better: bool = True,
+    level: float = LEVEL,
+    effective_clusters: float | None = None,
 ) -> list[int | None]:
     """The band of each entry, in standing order: 1 for the leader and all that follow without a gap and
     cannot be distinguished from it; the first that can be starts the next band, and leads it.
 
-    An entry without draws (None) has no band (None) and ends none.
+    An entry without draws (None, or an empty array) has no band (None) and ends none.
     """
     bands: list[int | None] = []
     leader: Floats | None = None
     band = 0
     for draws in standing:
-        if draws is None:
+        if draws is None or not len(draws):
             bands.append(None)
             continue
-        if (
-            leader is None
-            or compare(leader, draws, higher_is_better=higher_is_better, level=level).is_distinguishable
-        ):
+        if leader is not None:
+            paired = compare(
+                leader,
+                draws,
+                higher_is_better=higher_is_better,
+                level=level,
+                effective_clusters=effective_clusters,
+            )
+        if leader is None or paired.is_distinguishable:
             leader, band = draws, band + 1
         bands.append(band)
     return bands

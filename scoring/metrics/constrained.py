@@ -1,6 +1,6 @@
 """The best of one quantity where another one keeps a floor."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -61,7 +61,7 @@ class RecallConstrainedPrecision(MetricConfig):
             assert public.threshold is not None
             threshold = public.threshold
         else:
-            threshold = self._best_threshold(tally, self._reach(part))
+            threshold = self.best_threshold(part)
         return self._result(tally.at(threshold), threshold, precision_recall_curve(tally, threshold))
 
     def replicate(self, part: Part, result: Result, *, public: Result | None = None) -> Replicates:
@@ -72,21 +72,29 @@ class RecallConstrainedPrecision(MetricConfig):
         draws = part.draws
         assert draws is not None
         tp, fp = draws.at(CALLED if result.threshold is None else result.threshold)
-        recall = tp / draws.positives
+        drawn = draws.positives > 0  # a slice may have no positive in a draw
+        recall = np.divide(tp, draws.positives, out=np.full(len(tp), np.nan), where=drawn)
         called = tp + fp
         precision = np.divide(tp, called, out=np.zeros(len(tp)), where=called > 0)
         passed = recall >= self.recall_floor
         if result.threshold is None or self.threshold == "submitted" or self._is_given(public):
-            return Replicates(precision, recall, precision, passed, np.where(passed, precision, recall - 1))
+            ranked = np.where(passed, precision, recall - 1)
+            return Replicates(np.where(drawn, precision, np.nan), recall, precision, passed, ranked)
+        return Replicates(self.best_in_draws(part), recall, precision, passed)
+
+    def best_in_draws(self, part: Part) -> Floats:
+        """(R,) the best precision that keeps the floor in each draw, NaN in one without positives."""
+        draws = part.draws
+        assert draws is not None
         best = draws.best(self._allowed_precision, reach=self._reach(part))
-        return Replicates(best, recall, precision, passed)
+        return np.where(draws.positives > 0, best, np.nan)
 
     def _is_given(self, public: Result | None) -> bool:
         return self.threshold == "from_public" and public is not None
 
     def _allowed_precision(self, tp: Floats, fp: Floats, positives: Floats, _negatives: Floats) -> Floats:
         """Precision, −inf under the recall floor; a threshold that calls nothing is always under it."""
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore"):  # 0 / 0 is not allowed, and NaN is at no floor
             return np.where(tp / positives >= self.recall_floor, tp / (tp + fp), -np.inf)
 
     def _reach(self, part: Part) -> int:
@@ -101,13 +109,21 @@ class RecallConstrainedPrecision(MetricConfig):
         reach = fp * tally.positives // tp + 1
         return reach if part.clusters is None else int(reach * DRAWN_MARGIN)
 
-    def _best_threshold(self, tally: Tally, reach: int) -> float:
+    def best_threshold(self, part: Part) -> float:
+        """Of the thresholds that keep the floor the one of the best precision, a positive's score."""
         # Between two positives' scores a lower threshold only adds false positives, so the optimum is at a
         # positive's score. The lowest one of the best precision comes first: it has the highest recall.
-        allowed = (tally.recall >= self.recall_floor) & tally.top(reach).covers(tally.thresholds)
+        tally = part.tally()
+        can_win = tally.top(self._reach(part)).covers(tally.thresholds)
+        allowed = (tally.recall >= self.recall_floor) & can_win
         thresholds = tally.thresholds[allowed]
         tp, fp = tally.counts(thresholds)
         return float(thresholds[np.argmax(tp / (tp + fp))])
+
+    def scores(self, tp: Any, fp: Any, positives: Any, negatives: Any) -> Floats:
+        calls = np.add(tp, fp, dtype=np.float64)
+        precision = np.divide(tp, calls, out=np.zeros(np.shape(calls)), where=calls > 0)
+        return np.where(np.greater(positives, 0), precision, np.nan)
 
     def _result(self, counts: tuple[int, int, int, int], threshold: float | None, curve: Curve) -> Result:
         tp, fp, fn, tn = counts
@@ -122,8 +138,8 @@ class RecallConstrainedPrecision(MetricConfig):
 
 
 def precision_recall_curve(tally: Tally, operating_point: float, points: int = CURVE_POINTS) -> Curve:
-    """At most ``points`` + 1 points, evenly spaced in recall down to the operating point, which is among them,
-    and four times as wide below it, where the curve is smooth and counting all negatives is slow."""
+    """At most ``points`` + 1 points, evenly spaced in recall down to the operating point, which is among
+    them, and four times as wide below it, where the curve is smooth and counting all negatives is slow."""
     last = len(tally.thresholds) - 1
     chosen = np.unique(np.linspace(0, last, points).round().astype(np.int64))
     thresholds = tally.thresholds[chosen]
