@@ -21,6 +21,9 @@ class ImageIds:
     Ids of one prefix and one number of digits (``test_0000000``, the rule in a release) are parsed to
     their number, which a table turns into the place (see ``Placement``): 8 ms for a million ids, where
     hashing takes 100 or more. Any other set of ids works too, through a hash.
+
+    known_orders: what readers remember of files, fingerprint → number of the first id, where all ids of the
+    file were found to be numbered without gaps.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class ImageIds:
             raise ValueError("there are no image ids")
         places = np.arange(self._count, dtype=np.int32) if places is None else places.astype(np.int32)
         self._names: pa.Array | None = None
+        self.known_orders: dict[bytes, int] = {}
         self._pattern = FixedWidth.of_name(strings[0].as_py() or "")
         if not (self._pattern and self._index_by_number(strings, places)):
             self._index_by_name(strings, places)
@@ -52,6 +56,7 @@ class ImageIds:
             return cls(f"{prefix}{number:0{digits}d}" for number in range(count))
         ids = cls.__new__(cls)
         ids._count, ids._names, ids._pattern = count, None, FixedWidth(prefix.encode(), digits)
+        ids.known_orders = {}
         ids._place_of_number = np.arange(count, dtype=np.int32)
         ids._number_of_place = np.arange(count)
         return ids
@@ -147,6 +152,10 @@ class ImageIds:
             raise ValueError(_describe_repetition(listed))
 
 
+class OddIdError(Exception):
+    """An id is not as they all are in a clean file."""
+
+
 class Placement:
     """N predictions on their way to the places of their ids, where all of these share one form.
 
@@ -159,39 +168,43 @@ class Placement:
         self._ids, self._pattern = ids, ids.pattern
         self._by_number = np.full(len(ids._place_of_number), np.nan)
 
-    def put(self, names: npt.NDArray[np.uint8], values: npt.NDArray[np.float64], suffix: bytes = b"") -> bool:
+    def put(
+        self, names: npt.NDArray[np.uint8], values: npt.NDArray[np.float64], suffix: bytes = b""
+    ) -> int | None:
         """names: n ids' bytes on end, each followed by `suffix`; values (n,) float64.
 
-        False where an id has another form or is not in the set; then some values may be in their places.
+        The first number where the ids are numbered without gaps, as in a sample submission, else None.
+        Raises OddIdError where one has another form or is not in the set; then some values may be in place.
         """
-        first = self._first_of_run(names, len(values)) if not suffix else None
+        first = self._first_of_run(names, len(values)) if len(values) and not suffix else None
         if first is not None:
-            self._by_number[first : first + len(values)] = values
-            return True
+            self.put_run(first, values)
+            return first
         row = 0
         for numbers in self._pattern.blocks_of_numbers(names, suffix):
             if numbers is None or numbers.max() >= len(self._by_number):
-                return False
+                raise OddIdError
             self._by_number[numbers] = values[row : row + len(numbers)]
             row += len(numbers)
-        return True
+        return None
+
+    def put_run(self, first: int, values: npt.NDArray[np.float64]) -> None:
+        """The same for ids that are known to be numbered without gaps from `first` on."""
+        self._by_number[first : first + len(values)] = values
 
     def predictions(self) -> npt.NDArray[np.float64]:
         """(N,) float64 in the order of the places, NaN where nothing was put."""
         return self._by_number.take(self._ids._number_of_place)
 
     def _first_of_run(self, names: npt.NDArray[np.uint8], count: int) -> int | None:
-        """The first number of ids that are numbered without gaps, as in a sample submission.
-
-        Told by comparing all their bytes with those that are expected, which is faster than parsing them.
-        """
+        """Told by comparing all bytes with those that are expected, which is faster than parsing them."""
         width = self._pattern.width
         first = self._pattern.number(names[:width].tobytes().decode("latin-1"))
         last = self._pattern.number(names[-width:].tobytes().decode("latin-1"))
-        expected = self._ids.names_in_order
-        if first < 0 or last - first != count - 1 or last * width >= len(expected):
+        if first < 0 or last - first != count - 1:
             return None
-        return first if (names == expected[first * width : (last + 1) * width]).all() else None
+        expected = self._ids.names_in_order[first * width : (last + 1) * width]
+        return first if len(expected) == len(names) and (names == expected).all() else None
 
 
 def _position_in(listed: Sequence[str | None]):

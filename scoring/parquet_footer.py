@@ -19,10 +19,10 @@ MAX_DEPTH = 16
 CODECS = 8
 ENCODINGS = {0: "PLAIN", 2: "PLAIN_DICTIONARY", 3: "RLE", 7: "DELTA_BYTE_ARRAY", 8: "RLE_DICTIONARY"}
 # Field numbers of the structures, by name.
-FILE_SCHEMA, FILE_ROWS, FILE_GROUPS = 2, 3, 4
+FILE_VERSION, FILE_SCHEMA, FILE_ROWS, FILE_GROUPS, FILE_WRITER, FILE_ENCRYPTION = 1, 2, 3, 4, 6, 8
 ELEMENT_TYPE, ELEMENT_NAME, ELEMENT_CHILDREN = 1, 4, 5
 GROUP_COLUMNS, GROUP_ROWS = 1, 3
-CHUNK_PATH, CHUNK_META = 1, 3
+CHUNK_PATH, CHUNK_META, CHUNK_ENCRYPTION = 1, 3, 8
 META_TYPE, META_ENCODINGS, META_NAME, META_CODEC, META_VALUES = 1, 2, 3, 4, 5
 META_UNCOMPRESSED, META_COMPRESSED, META_DATA, META_DICTIONARY = 6, 7, 9, 11
 
@@ -33,21 +33,31 @@ class FooterError(ValueError):
 
 @dataclass(frozen=True)
 class Chunk:
-    """One column in one row group: dotted name, sizes in bytes."""
+    """One column in one row group: dotted name, sizes in bytes.
+
+    start, size: its bytes in the file. reading: all that decides, beside those bytes, what is read from them.
+    """
 
     name: str
     encodings: frozenset[str]
     uncompressed_size: int
+    start: int
+    size: int
+    reading: str
 
 
 @dataclass(frozen=True)
 class Footer:
-    """rows, row groups and leaf columns of the file, and the chunks of all its columns."""
+    """rows, row groups and leaf columns of the file, and the chunks of all its columns.
+
+    reading: as in Chunk: the schema, and the writer, for whose mistakes readers make up.
+    """
 
     rows: int
     row_groups: int
     columns: int
     chunks: list[Chunk]
+    reading: str
 
 
 def read_footer(data: pa.Buffer) -> Footer:
@@ -80,7 +90,9 @@ def _check(top: dict[int, Any], data_end: int) -> Footer:
         chunks += [_check_chunk(column, leaf, data_end) for column, leaf in zip(columns, leaves, strict=True)]
     if rows != counted or rows < 0:
         raise FooterError(f"it says to have {rows:,} rows, and its row groups have {counted:,}")
-    return Footer(rows, len(groups), len(leaves), chunks)
+    writer = [top.get(field) for field in (FILE_VERSION, FILE_WRITER, FILE_ENCRYPTION)]
+    reading = repr((schema, writer, [group[GROUP_ROWS] for group in groups]))
+    return Footer(rows, len(groups), len(leaves), chunks, reading)
 
 
 def _check_tree(schema: list[Any]) -> None:
@@ -115,7 +127,11 @@ def _check_chunk(column: Any, leaf: dict[int, Any], data_end: int) -> Chunk:
         raise FooterError("a column's data lie outside of the file")
     name = b".".join(part if isinstance(part, bytes) else b"" for part in _list(meta, META_NAME))
     encodings = frozenset(ENCODINGS.get(code, str(code)) for code in _list(meta, META_ENCODINGS))
-    return Chunk(name.decode("utf-8", "replace"), encodings, size)
+    # Offsets say where the bytes are, statistics repeat what is in them.
+    reading = repr([column.get(CHUNK_ENCRYPTION), *(meta.get(field) for field in range(1, META_DATA))])
+    if not inside:  # and no values
+        start = compressed = 0
+    return Chunk(name.decode("utf-8", "replace"), encodings, size, start, compressed, reading)
 
 
 def _number(structure: Any, field: int, default: int | None = None) -> int:

@@ -1,7 +1,9 @@
 """Ids and values of a Parquet submission, read only after its metadata was found harmless."""
 
+import hashlib
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,17 +40,36 @@ class ParquetRows:
     ) -> Iterator[tuple[pa.Array, pa.Array]]:
         """(ids as bytes, values as float64) of some row groups or all, with nulls where the file has them."""
         try:
-            columns = ["image_id", self._value_name]
-            for batch in self._open().iter_batches(
-                rows, row_groups=groups, columns=columns, use_threads=use_threads
-            ):
-                yield _as_binary(batch["image_id"]), _as_float64(batch[self._value_name])
+            file, dictionaries = self._open(), self._open(read_dictionary=["image_id"])
+            for group in range(self._footer.row_groups) if groups is None else groups:
+                _check_dictionary(dictionaries, group)
+                for batch in file.iter_batches(
+                    rows, row_groups=[group], columns=["image_id", self._value_name], use_threads=use_threads
+                ):
+                    yield _as_binary(batch["image_id"]), _as_float64(batch[self._value_name])
         except DAMAGE as error:
             raise _damaged(error) from error
 
+    def batches_of_values(self, rows: int) -> Iterator[pa.Array]:
+        """The values alone, as float64, with nulls where the file has them."""
+        try:
+            for batch in self._open().iter_batches(rows, columns=[self._value_name]):
+                yield _as_float64(batch[self._value_name])
+        except DAMAGE as error:
+            raise _damaged(error) from error
+
+    def fingerprint_of_ids(self) -> bytes:
+        """SHA-256 of all bytes that the ids are read from: two files of one fingerprint have the same ids."""
+        sha = hashlib.sha256(self._footer.reading.encode())
+        for chunk in self._footer.chunks:
+            if chunk.name == "image_id":
+                sha.update(chunk.reading.encode())
+                sha.update(self._data[chunk.start : chunk.start + chunk.size])
+        return sha.digest()
+
     def shares(self, count: int) -> list[list[int]]:
         """The row groups, in runs for at most `count` readers."""
-        ends = [self._groups * share // count for share in range(count + 1)]
+        ends = [self._footer.row_groups * share // count for share in range(count + 1)]
         return [list(range(start, end)) for start, end in pairwise(ends) if start < end]
 
     def records(self) -> Iterator[tuple[int, str | None, str | float | None]]:
@@ -60,16 +81,17 @@ class ParquetRows:
                 text = "" if name is None else name.decode("utf-8", "surrogateescape")
                 yield row, text, "" if value is None else value
 
-    def _open(self) -> pq.ParquetFile:
+    def _open(self, **options: Any) -> pq.ParquetFile:
         return pq.ParquetFile(
             pa.BufferReader(self._data),
+            **options,
             thrift_string_size_limit=MAX_FOOTER_BYTES,
             thrift_container_size_limit=MAX_FOOTER_BYTES,
         )
 
     def _check(self, n_rows: int, max_bytes: int) -> None:
         footer = read_footer(self._data)
-        self.count, self._groups = footer.rows, footer.row_groups
+        self._footer, self.count = footer, footer.rows
         if footer.columns > MAX_COLUMNS:
             raise refuse("columns", f"the file has {footer.columns:,} columns; the limit is {MAX_COLUMNS:,}")
         self._check_columns(self._open().schema_arrow)
@@ -92,7 +114,6 @@ class ParquetRows:
             raise refuse(
                 "format", "the Parquet encoding DELTA_BYTE_ARRAY is not accepted; write with the default"
             )
-        self._check_dictionaries(footer.row_groups)
 
     def _check_columns(self, schema: pa.Schema) -> None:
         findings = Findings()
@@ -117,18 +138,16 @@ class ParquetRows:
             listed = ", ".join(extra[:10]) + (", …" if len(extra) > 10 else "")
             self.warnings.append(f"extra columns are ignored: {listed}")
 
-    def _check_dictionaries(self, row_groups: int) -> None:
-        """A dictionary may name one endless string in every row: look at it before it is spelled out."""
-        file = pq.ParquetFile(pa.BufferReader(self._data), read_dictionary=["image_id"])
-        for group in range(row_groups):
-            batch = next(
-                file.iter_batches(1, row_groups=[group], columns=["image_id"], use_threads=False), None
-            )
-            if batch is None or not pa.types.is_dictionary(batch["image_id"].type):
-                continue
-            longest = pc.max(pc.binary_length(batch["image_id"].dictionary)).as_py() or 0
-            if longest > MAX_ID_BYTES:
-                raise refuse("unknown_id", f"the Parquet file has ids of {longest:,} bytes; ids are short")
+
+def _check_dictionary(file: pq.ParquetFile, group: int) -> None:
+    """A dictionary may name one endless string in every row: look at it before it is spelled out."""
+    batches = file.iter_batches(1, row_groups=[group], columns=["image_id"], use_threads=False)
+    batch = next(batches, None)
+    if batch is None or not pa.types.is_dictionary(batch["image_id"].type):
+        return
+    longest = pc.max(pc.binary_length(batch["image_id"].dictionary)).as_py() or 0
+    if longest > MAX_ID_BYTES:
+        raise refuse("unknown_id", f"the Parquet file has ids of {longest:,} bytes; ids are short")
 
 
 def _damaged(error: Exception) -> InvalidSubmission:

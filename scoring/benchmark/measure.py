@@ -209,7 +209,7 @@ def _time_grade(times: Times, file: Path, solution: Solution, device: Device, re
         times.stages.setdefault(stage, []).append(seconds)
 
 
-def _numbers(result: Result) -> tuple[float, float, float | None]:
+def _numbers(result: Result) -> tuple[float | None, float | None, float | None]:
     return result.precision, result.recall, result.threshold
 
 
