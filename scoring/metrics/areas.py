@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -43,7 +44,13 @@ class AreaMetric(MetricConfig):
 
     @abstractmethod
     def terms(self, steps: Steps) -> Floats:
-        """(T, …) what each distinct score of positives adds; the totals are > 0 where they are needed."""
+        """(T, …) what each distinct score of positives adds, summed with the positives as unit: an area of 1
+        is the sum `positives`."""
+
+    @property
+    def needs_above(self) -> bool:
+        """Whether the terms ask for the negatives strictly above a score."""
+        return False
 
     def evaluate(self, part: Part, *, public: Result | None = None) -> Result:
         self.require_classes(part)
@@ -63,26 +70,36 @@ class AreaMetric(MetricConfig):
         )
 
     def area(self, tally: Tally) -> float:
-        tp, above = tally.tp[::-1], negatives_above(tally)[::-1]
-        before = np.append(0, tp[:-1])
-        steps = Steps(before, tp, above, tally.fp[::-1], tally.positives, tally.negatives)
-        return min(1.0, math.fsum(self.terms(steps).tolist()))  # the exact sum, rounded once
+        tp, fp = tally.tp[::-1], tally.fp[::-1]
+        above = negatives_above(tally)[::-1] if self.needs_above else fp
+        steps = Steps(np.append(0, tp[:-1]), tp, above, fp, tally.positives, tally.negatives)
+        # The exact sum, rounded once.
+        return min(1.0, math.fsum(self.terms(steps).tolist()) / tally.positives)
 
     def replicate(self, part: Part, result: Result, *, public: Result | None = None) -> Replicates:
         draws = part.draws
         assert draws is not None
-        # Above a score is at or above the next number: of positives that score so, the same draws tell it.
-        raised = Part(next_up(part.positives), part.negatives, part.clusters).draws
-        assert raised is not None
         area = np.zeros(draws.replicates)
         last = np.zeros((1, draws.replicates))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for (_, tp, fp), (_, _, above) in zip(draws.blocks(), raised.blocks(), strict=True):
-                before = np.vstack([last, tp[:-1]])
-                area += self.terms(Steps(before, tp, above, fp, draws.positives, draws.negatives)).sum(axis=0)
-                last = tp[-1:]
-        defined = (draws.positives > 0) & (draws.negatives >= self.needs_negatives)
-        return Replicates(np.where(defined, area, np.nan))
+        for tp, fp, above in self._blocks(part):
+            before = np.vstack([last, tp[:-1]])
+            area += self.terms(Steps(before, tp, above, fp, draws.positives, draws.negatives)).sum(axis=0)
+            last = tp[-1:]
+        defined = (draws.positives > 0) & (draws.negatives >= self.needs_above)
+        return Replicates(np.where(defined, ratio(area, draws.positives), np.nan))
+
+    def _blocks(self, part: Part) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """(tp, fp, above), each (k, R), of all draws, some distinct scores of positives at a time."""
+        draws = part.draws
+        assert draws is not None
+        if not self.needs_above:
+            yield from ((tp, fp, fp) for _, tp, fp in draws.blocks())
+            return
+        # Above a score is at or above the next number: draws of positives that score so count it.
+        raised = Part(next_up(part.positives), part.negatives, part.clusters).draws
+        assert raised is not None
+        for (_, tp, fp), (_, _, above) in zip(draws.blocks(), raised.blocks(), strict=True):
+            yield tp, fp, above
 
 
 class AveragePrecision(AreaMetric):
@@ -125,6 +142,10 @@ class RocAuc(AreaMetric):
 
     def terms(self, steps: Steps) -> Floats:
         return mean_specificity_terms(steps, 0.0)
+
+    @property
+    def needs_above(self) -> bool:
+        return True
 
     def area(self, tally: Tally) -> float:
         found = tally.tp - np.append(tally.tp[1:], 0)
@@ -178,19 +199,24 @@ class PartialAuc(AreaMetric):
             return mean_precision_terms(steps, self.recall_above)
         return mean_specificity_terms(steps, self.recall_above)
 
+    @property
+    def needs_above(self) -> bool:
+        return self.curve == "roc"
+
 
 def mean_precision_terms(steps: Steps, floor: float) -> Floats:
-    gained = steps.tp / steps.positives - np.maximum(steps.before / steps.positives, floor)
-    return np.maximum(gained, 0.0) / (1 - floor) * ratio(steps.tp, steps.tp + steps.fp)
+    counted = steps.before if floor == 0 else np.maximum(steps.before, floor * steps.positives)
+    precision = ratio(steps.tp, steps.tp + steps.fp)
+    return np.maximum(steps.tp - counted, 0.0) * precision / (1 - floor)
 
 
 def mean_specificity_terms(steps: Steps, floor: float) -> Floats:
     found = steps.tp - steps.before
     # Of the straight line through the images of one score, only the part above the floor.
-    skipped = np.clip(ratio(floor * steps.positives - steps.before, found), 0.0, 1.0)
-    at_floor = steps.above + skipped * (steps.fp - steps.above)
-    specificity = 1 - (at_floor + steps.fp) / (2 * steps.negatives)
-    return (1 - skipped) * found / steps.positives / (1 - floor) * specificity
+    skipped = np.clip(floor * steps.positives - steps.before, 0.0, found)
+    at_floor = steps.above + ratio(skipped, found) * (steps.fp - steps.above)
+    specificity = 1 - ratio(at_floor + steps.fp, 2 * steps.negatives)
+    return (found - skipped) * specificity / (1 - floor)
 
 
 def next_up(values: Any) -> Any:

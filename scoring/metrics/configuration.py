@@ -104,6 +104,11 @@ class MetricConfig(BaseModel):
         `evaluate` returned for this part, public: as there. None for a metric whose draws are not known."""
         return None
 
+    def scores(self, tp: Any, fp: Any, positives: Any, negatives: Any) -> Any:
+        """The score of counts at one threshold, scalars or arrays of one shape: float64, NaN where it is not
+        defined, whatever the gate. None for a metric that is no function of them."""
+        return None
+
     def require_classes(self, part: Part) -> None:
         """Raises ValueError where a class is missing without which the metric is not defined."""
         if not len(part.positives):

@@ -16,14 +16,14 @@ from scoring.tally import Part, Tally
 Floats = npt.NDArray[np.float64]
 # Numbers of images, integers in any numeric type: weighted ones of bootstrap draws are floats.
 Counts = npt.NDArray[Any]
+SMALLEST = float(np.finfo(np.float64).tiny)
 Threshold = Literal["per_split", "from_public", "submitted"]
 
 
 def ratio(numerator: Any, denominator: Any, otherwise: float = 0.0) -> Floats:
-    """numerator / denominator in float64, with another value where the denominator is 0."""
-    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
-    out = np.full(shape, otherwise)
-    return np.divide(numerator, denominator, out=out, where=np.asarray(denominator) != 0)
+    """numerator / denominator ≥ 0 in float64; where that is 0, so must be the numerator, `otherwise`."""
+    quotient = np.divide(numerator, np.maximum(denominator, SMALLEST))  # 0 / smallest is 0
+    return np.where(np.equal(denominator, 0), otherwise, quotient) if otherwise else quotient
 
 
 class ThresholdMetric(MetricConfig):
@@ -55,8 +55,7 @@ class ThresholdMetric(MetricConfig):
         counts = (tp, fp, positives, negatives)
         tp, fp, positives, negatives = (np.asarray(each, np.float64) for each in counts)
         defined = (positives > 0) & (negatives >= self.needs_negatives)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(defined, self.score_of(tp, fp, positives, negatives), np.nan)
+        return np.where(defined, self.score_of(tp, fp, positives, negatives), np.nan)
 
     def evaluate(self, part: Part, *, public: Result | None = None) -> Result:
         self.require_classes(part)
@@ -106,10 +105,9 @@ class ThresholdMetric(MetricConfig):
         """(R,) the best score over all thresholds, NaN where it is not defined or none passes the gate."""
 
         def value(tp: Floats, fp: Floats, positives: Floats, negatives: Floats) -> Floats:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                scores = self.score_of(tp, fp, positives, negatives)
-                # Where everything is called, a score that can be negative is 0.
-                return np.where(self.passes(tp, fp, positives), np.maximum(scores, 0.0), -np.inf)
+            # Where everything is called, a score that can be negative is 0.
+            scores = np.maximum(self.score_of(tp, fp, positives, negatives), 0.0)
+            return np.where(self.passes(tp, fp, positives), scores, -np.inf) if self.gate else scores
 
         best = draws.best(value)
         defined = (draws.positives > 0) & (draws.negatives >= self.needs_negatives) & np.isfinite(best)

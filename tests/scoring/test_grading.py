@@ -25,8 +25,12 @@ RESULT = {
     "tn",
     "interval",
     "probability_below_gate",
+    "uncertainty",
     "slices",
     "curve",
+    "details",
+    "roc",
+    "reliability",
 }
 
 
@@ -76,14 +80,16 @@ def test_the_result_has_the_documented_shape(case):
     for part in ("public", "private"):
         assert printed[part].keys() == RESULT
         assert printed[part]["curve"].keys() == {"precision", "recall", "threshold"}
-        for later in ("interval", "probability_below_gate", "slices"):
-            assert printed[part][later] is None
+        assert len(printed[part]["interval"]) == 2
+        assert 0 <= printed[part]["probability_below_gate"] <= 1
+        for of_others in ("slices", "details", "roc", "reliability"):
+            assert printed[part][of_others] is None
     assert printed["metric"]["name"] == "recall_constrained_precision"
     assert printed["metric"]["version"] == 1
     assert printed["metric"]["config"]["recall_floor"] == 0.79
     assert (printed["engine"], printed["device"]) == (ENGINE_VERSION, "cpu")
     seconds = printed["seconds"]
-    assert seconds.keys() == {"read", "parse", "metric", "total"}
+    assert seconds.keys() == {"read", "parse", "metric", "uncertainty", "slices", "total"}
     assert seconds["read"] + seconds["parse"] + seconds["metric"] <= seconds["total"] * 1.01
     assert len(json.dumps(printed)) < 60_000
 
