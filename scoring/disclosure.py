@@ -29,7 +29,7 @@ HIDDEN = ("threshold", "tp", "fp", "fn", "tn")
 def disclosed(result: Mapping[str, Any], digits: int) -> dict[str, Any]:
     """A public result (`Result.to_dict`) as it is shown before the close; ``shown`` is True in it.
 
-    score, precision, recall: rounded to ``digits`` decimals. Estimates of uncertainty: to 3 at most.
+    score, precision, recall, details: rounded to ``digits`` decimals. Estimates of uncertainty: to 3 at most.
     threshold and counts: None. curve: precision at 2 decimals on a coarse grid of recall, without thresholds.
     slices: those with enough images, as coarse. What is not named here is None.
     """
@@ -44,6 +44,7 @@ def disclosed(result: Mapping[str, Any], digits: int) -> dict[str, Any]:
         "interval": rounded(result.get("interval"), coarse),
         "probability_below_gate": rounded(result.get("probability_below_gate"), DRAWN_DIGITS),
         "uncertainty": _uncertainty(result.get("uncertainty"), coarse),
+        "details": rounded(result.get("details"), digits),
         "slices": _slices(result.get("slices"), min(digits, DRAWN_DIGITS)),
         "curve": _drawn_curve(result.get("curve"), positives, min(digits, DRAWN_DIGITS)),
     }
@@ -116,9 +117,13 @@ def _drawn_curve(curve: Mapping[str, Any] | None, positives: int, digits: int) -
 
 
 def _uncertainty(uncertainty: Mapping[str, Any] | None, digits: int) -> dict[str, Any] | None:
+    """Without the clusters: where these are single images, their number is that of the positives."""
     if uncertainty is None:
         return None
-    shown = rounded(uncertainty, digits)
+    shown = {name: uncertainty[name] for name in ("replicates", "level") if name in uncertainty}
+    for name in ("standard_error", "recall", "precision"):
+        if name in uncertainty:
+            shown[name] = rounded(uncertainty[name], digits)
     if cloud := uncertainty.get("cloud"):
         # Sorted, so that no point tells which draw of storms it comes from.
         points = sorted(zip(*(rounded(cloud[name], digits) for name in ("recall", "precision")), strict=True))
@@ -129,5 +134,17 @@ def _uncertainty(uncertainty: Mapping[str, Any] | None, digits: int) -> dict[str
     return shown
 
 
-def _slices(slices: Any, digits: int) -> Any:
-    return None
+def _slices(slices: Mapping[str, Any] | None, digits: int) -> dict[str, list[dict[str, Any]]] | None:
+    """Of each column the groups, without counts; ``suppressed`` is True in one that is too small."""
+    if slices is None:
+        return None
+    return {column: [_slice(entry, digits) for entry in entries] for column, entries in slices.items()}
+
+
+def _slice(entry: Mapping[str, Any], digits: int) -> dict[str, Any]:
+    hidden = dict.fromkeys(entry) | {"value": entry.get("value")}
+    counts = [entry.get("positives") or 0, entry.get("negatives")]
+    if any(count is not None and count < SLICE_GROUP for count in counts):
+        return hidden | {"suppressed": True}
+    rates = ("recall", "precision", "score", "interval", "recall_interval")
+    return hidden | {name: rounded(entry.get(name), digits) for name in rates} | {"suppressed": False}
