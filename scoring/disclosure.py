@@ -42,7 +42,7 @@ def disclosed(result: Mapping[str, Any], digits: int) -> dict[str, Any]:
         "passed_gate": result.get("passed_gate"),
         **dict.fromkeys(HIDDEN),
         "interval": rounded(result.get("interval"), coarse),
-        "probability_below_gate": rounded(result.get("probability_below_gate"), DRAWN_DIGITS),
+        "probability_below_gate": rounded(result.get("probability_below_gate"), min(digits, DRAWN_DIGITS)),
         "uncertainty": _uncertainty(result.get("uncertainty"), coarse),
         "details": rounded(result.get("details"), digits),
         "slices": _slices(result.get("slices"), min(digits, DRAWN_DIGITS)),
