@@ -22,11 +22,14 @@ SEPARATION, STORM_SD = 2.2, 0.4
 SOLUTION = "solution.parquet"
 SHUFFLED_CSV, SHUFFLED_PARQUET = "shuffled.csv", "shuffled.parquet"
 ORDERED_CSV, ORDERED_PARQUET = "in_order.csv", "in_order.parquet"
+# Name of the measurement → file. A worker that has read a Parquet file in order knows its column of ids.
+PARQUET_UNKNOWN = "Parquet in order, ids unknown"
 FILES = {
-    SHUFFLED_CSV: "CSV, shuffled ids",
-    SHUFFLED_PARQUET: "Parquet, shuffled ids",
-    ORDERED_CSV: "CSV, in the order of the sample submission",
-    ORDERED_PARQUET: "Parquet, in the order of the sample submission",
+    "CSV shuffled": SHUFFLED_CSV,
+    "Parquet shuffled": SHUFFLED_PARQUET,
+    "CSV in order": ORDERED_CSV,
+    PARQUET_UNKNOWN: ORDERED_PARQUET,
+    "Parquet in order": ORDERED_PARQUET,
 }
 
 
