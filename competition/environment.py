@@ -50,6 +50,12 @@ class Environment(BaseSettings):
         900, gt=0, description="a scoring that takes longer is stuck: its worker process ends"
     )
 
+    # What one call of an organizer's own metric may use; see docs/operators/own-metrics.md.
+    metric_seconds: float = Field(60, gt=0, le=3600)
+    metric_memory_bytes: int = Field(2 * 1024**3, ge=512 * 1024**2)
+    metric_scratch_bytes: int = Field(64 * 1024**2, ge=0)
+    metric_output_bytes: int = Field(1024**2, ge=1024, le=64 * 1024**2)
+
     email_url: SecretStr | None = None
     default_from_email: str = "Tamago <tamago@localhost>"
     # A server without a mail relay could confirm nobody: it has to say so explicitly.

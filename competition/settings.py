@@ -158,6 +158,11 @@ CELERY_BEAT_SCHEDULE = {
         # A worker that was away must not work through a heap of old reminders.
         "options": {"expires": ENVIRONMENT.reclaim_seconds},
     },
+    "reclaim_own_metrics": {
+        "task": "competition.organizing.tasks.reclaim_own_metrics",
+        "schedule": ENVIRONMENT.reclaim_seconds,
+        "options": {"expires": ENVIRONMENT.reclaim_seconds},
+    },
     "reclaim_rescorings": {
         "task": "competition.organizing.tasks.reclaim_rescorings",
         "schedule": ENVIRONMENT.reclaim_seconds,
@@ -169,6 +174,10 @@ LEASE_SECONDS = ENVIRONMENT.lease_seconds
 RECLAIM_SECONDS = ENVIRONMENT.reclaim_seconds
 SCORING_SECONDS = ENVIRONMENT.scoring_seconds
 SCORING_DEVICE = ENVIRONMENT.scoring_device
+METRIC_SECONDS = ENVIRONMENT.metric_seconds
+METRIC_MEMORY_BYTES = ENVIRONMENT.metric_memory_bytes
+METRIC_SCRATCH_BYTES = ENVIRONMENT.metric_scratch_bytes
+METRIC_OUTPUT_BYTES = ENVIRONMENT.metric_output_bytes
 
 # --- Files ------------------------------------------------------------------------------------------------
 

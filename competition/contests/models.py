@@ -162,6 +162,56 @@ class RulesVersion(models.Model):
         return (self.body_ja if (get_language() or "").startswith("ja") else "") or self.body
 
 
+class OwnMetricQuerySet(models.QuerySet["OwnMetric"]):
+    def unattended(self) -> Self:
+        """Waiting for a worker to try them, and in nobody's hands."""
+        now = timezone.now()
+        return self.filter(
+            Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=now), state=OwnMetric.State.TESTING
+        )
+
+
+class OwnMetric(models.Model):
+    """A file with `score(solution, submission)` that an organizer uploaded. Files are never edited: a change
+    is a new row, and which one counts is the SHA-256 in the competition's metric."""
+
+    class State(models.TextChoices):
+        TESTING = "testing", _("waiting for its test run")
+        USABLE = "usable", _("usable")
+        UNUSABLE = "unusable", _("not usable")
+
+    competition = models.ForeignKey(Competition, models.CASCADE, related_name="own_metrics")
+    source = models.TextField()
+    sha256 = models.CharField(max_length=64)  # of `source`
+    filename = models.CharField(_("file name"), max_length=200)
+    metric = models.JSONField()  # the configuration with which it would be put into force
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    uploaded_at = models.DateTimeField(auto_now_add=True)
+
+    # Tried by a worker, in the sandbox, before it can be put into force.
+    state = models.CharField(max_length=12, choices=State.choices, default=State.TESTING)
+    report = models.JSONField(default=dict, blank=True)  # scoring's Trial
+    error = models.TextField(blank=True)  # why there is no report
+    lease_owner = models.CharField(max_length=120, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    objects = OwnMetricQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.metric['name']} ({self.filename}, {self.sha256[:8]})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("organizing:own_metric", args=[self.competition.slug, self.pk])
+
+    @property
+    def is_in_force(self) -> bool:
+        return self.competition.metric == self.metric
+
+
 def new_invitation_code() -> str:
     return secrets.token_urlsafe(16)
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from competition.contests.models import Competition, RulesVersion
 from competition.datasets.models import Release
 from competition.datasets.registration import register_release
-from competition.organizing.metric import canonical, refuse_other_files, validated
+from competition.organizing.metric import canonical, refuse_other_files, refuse_untried, validated
 from competition.refusal import Refusal
 from competition.submissions import yardstick
 from competition.submissions.models import State
@@ -113,6 +113,7 @@ def change_metric(*, competition: Competition, metric: Mapping[str, object]) -> 
             )
         _refuse_if_closed(competition)
         refuse_other_files(competition, new)
+        refuse_untried(competition, new)
         _write(competition, metric=new, metric_version=competition.metric_version + 1)
     log.info("competition.metric_changed", competition=competition.slug, version=competition.metric_version)
     return True

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from competition.accounts.models import User
 from competition.contests.models import Competition, RulesVersion
 from competition.datasets.registration import register_release
+from competition.organizing.metric import refuse_untried
 from competition.refusal import Refusal
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,7 @@ def create_competition(
             _("The address “%(slug)s” is reserved. Choose another one.") % {"slug": draft.slug},
             code="slug_reserved",
         )
+    refuse_untried(draft, draft.metric)
     try:
         with transaction.atomic():
             draft.published_at = None

@@ -211,7 +211,13 @@ class MetricForm(forms.Form):
         metric = dict(metric or Competition._meta.get_field("metric").get_default())
         initial = {name: metric.pop(name) for name in self.NAMED if name in metric}
         super().__init__(data, initial={**initial, "more": metric})
-        self.fields["metric"].choices = [(name, name) for name in METRICS]  # type: ignore[attr-defined]
+        # An organizer's own metric is put into force on its own page; here it can only stay as it is.
+        self.own = metric | initial if initial.get("metric") == "own" else None
+        names = [name for name in METRICS if name != "own" or self.own]
+        self.fields["metric"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+        if self.own:
+            for name in ("recall_floor", "threshold"):
+                self.fields[name].required = False
 
     def clean_more(self) -> dict[str, Any]:
         more = self.cleaned_data["more"] or {}
@@ -227,6 +233,9 @@ class MetricForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if self.errors:
+            return cleaned
+        if self.own and cleaned["metric"] == "own":
+            cleaned["config"] = self.own
             return cleaned
         typed = {name: cleaned[name] for name in self.NAMED} | cleaned["more"]
         try:

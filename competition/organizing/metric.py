@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
-from competition.contests.models import Competition
+from competition.contests.models import Competition, OwnMetric
 from competition.refusal import Refusal
 from scoring import MetricConfig
 
@@ -39,4 +39,16 @@ def refuse_other_files(competition: Competition, metric: Mapping[str, Any]) -> N
             _("Files with a column “%(old)s” have been submitted: they cannot be scored as “%(new)s”.")
             % {"old": before, "new": metric["prediction"]},
             code="prediction_is_settled",
+        )
+
+
+def refuse_untried(competition: Competition, metric: Mapping[str, Any]) -> None:
+    """Raises Refusal where `metric` names an organizer's file that was not uploaded here and found usable."""
+    if metric["metric"] != "own":
+        return
+    usable = {"sha256": metric["sha256"], "state": OwnMetric.State.USABLE}
+    if competition.pk is None or not competition.own_metrics.filter(**usable).exists():
+        raise Refusal(
+            _("Upload the file of an own metric first: it is used once its test run has gone well."),
+            code="own_metric_untried",
         )

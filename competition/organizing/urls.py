@@ -1,6 +1,8 @@
 from django.urls import path
 
 from competition.organizing import views
+from competition.organizing.fairness import views as fairness
+from competition.organizing.own_metric import views as own_metric
 from competition.organizing.rescoring import views as rescoring
 
 app_name = "organizing"
@@ -13,6 +15,12 @@ urlpatterns = [
     path("organize/<slug:slug>/timeline/", views.timeline, name="timeline"),
     path("organize/<slug:slug>/limits/", views.limits, name="limits"),
     path("organize/<slug:slug>/metric/", views.metric, name="metric"),
+    path("organize/<slug:slug>/metric/own/", own_metric.own_metrics, name="own_metrics"),
+    path("organize/<slug:slug>/metric/own/<int:pk>/", own_metric.own_metric, name="own_metric"),
+    path("organize/<slug:slug>/metric/own/<int:pk>/file/", own_metric.file, name="own_metric_file"),
+    path("organize/<slug:slug>/metric/own/<int:pk>/adopt/", own_metric.adopt, name="adopt_own_metric"),
+    path("organize/<slug:slug>/fairness/", fairness.fairness, name="fairness"),
+    path("organize/<slug:slug>/fairness/signs/<int:pk>/dismiss/", fairness.dismiss_sign, name="dismiss_sign"),
     path("organize/<slug:slug>/data/", views.data, name="data"),
     path("organize/<slug:slug>/publish/", views.publish, name="publish"),
     path("organize/<slug:slug>/close/", views.close, name="close"),

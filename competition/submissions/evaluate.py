@@ -20,6 +20,8 @@ from competition.submissions.models import State, Submission
 from competition.submissions.resident import solution_at
 from competition.submissions.yardstick import Yardstick, in_force, lock, write_score
 from scoring import Grade, InvalidSubmission, grade
+from scoring.own_metric import MetricFailed
+from tamago_metric import ParticipantVisibleError
 
 log = structlog.get_logger(__name__)
 
@@ -39,10 +41,13 @@ def evaluate(submission_id: uuid.UUID, *, worker: str, on_overtime: Callable[[],
             while not _record(lease, submission, *_graded_as_now(submission)):
                 log.info("submission.scored_too_late", id=str(submission_id))
     except InvalidSubmission as invalid:
-        if lease.release(State.INVALID, problems=[problem.to_dict() for problem in invalid.problems]):
+        problems = [problem.to_dict() for problem in invalid.problems]
+        if lease.release(State.INVALID, problems=problems, error=_reason_for_organizers(invalid)):
             log.info("submission.invalid", id=str(submission_id), problems=len(invalid.problems))
     except FileGone as gone:
         _fail(lease, submission, str(gone))
+    except MetricFailed as failed:  # as it would again
+        _fail(lease, submission, f"The metric failed: {failed.reason}\n\n{failed.report()}")
     except Exception:
         log.exception("submission.attempt_failed", id=str(submission_id), attempt=submission.attempts)
         _retry_or_fail(lease, submission, traceback.format_exc(limit=-8))
@@ -87,6 +92,12 @@ def _record(lease: Lease, submission: Submission, graded: Grade, yardstick: Yard
         device=graded.device,
     )
     return True
+
+
+def _reason_for_organizers(invalid: InvalidSubmission) -> str:
+    """What an own metric said of a part of which participants are told nothing."""
+    said = invalid.__cause__
+    return f"The metric said: {said}" if isinstance(said, ParticipantVisibleError) else ""
 
 
 def _retry_or_fail(lease: Lease, submission: Submission, error: str) -> None:

@@ -22,6 +22,7 @@ from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
+from competition.contests.models import OwnMetric
 from competition.submissions.models import Rescoring, State, Submission
 
 log = structlog.get_logger(__name__)
@@ -34,7 +35,7 @@ MAX_ATTEMPTS = 3
 class Lease:
     """The right to work on one row of `model`, as long as `held()` finds it."""
 
-    model: type[Submission] | type[Rescoring]
+    model: type[Submission] | type[Rescoring] | type[OwnMetric]
     pk: Any
     owner: str
     state: str

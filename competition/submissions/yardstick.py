@@ -9,6 +9,7 @@ from competition.contests.models import Competition
 from competition.datasets.models import Release, SolutionVersion
 from competition.submissions.ladder import is_next_rung
 from competition.submissions.models import PrivateScore, Rescoring, Score, Submission
+from competition.submissions.own_metric import ready_to_grade
 from scoring import Grade, MetricConfig, Result
 
 
@@ -23,7 +24,7 @@ class Yardstick:
 
     @property
     def config(self) -> MetricConfig:
-        return MetricConfig.model_validate(dict(self.metric))
+        return ready_to_grade(self.metric, self.release.competition_id)
 
     @property
     def solution_path(self) -> Path:

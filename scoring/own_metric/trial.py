@@ -21,10 +21,11 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Try:
-    """One call. outcome: ``returned``, ``refused`` (by ParticipantVisibleError, `message`) or ``failed``.
+    """One call. outcome: ``returned``, ``refused`` (by ParticipantVisibleError) or ``failed``.
 
-    result: what was returned (`Returned.to_dict`). report: of a failure, traceback and output. seconds: on the
-    clock; cpu_seconds: of the processor; peak_memory: bytes; all three None where the call failed.
+    result: what was returned (`Returned.to_dict`). message: why nothing was, in a line. report: of a failure,
+    traceback and output. seconds: on the clock; cpu_seconds: of the processor; peak_memory: bytes; all three
+    None where the call did not return.
     """
 
     answer: str
@@ -44,7 +45,7 @@ class Try:
 
 @dataclass(frozen=True)
 class Trial:
-    """tries: each answer on each part. problems: why the metric cannot be used. remarks: what is odd about it."""
+    """tries: each answer on each part. problems: why the metric cannot be used. remarks: what is odd."""
 
     tries: list[Try]
     problems: list[str]

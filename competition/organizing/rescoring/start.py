@@ -13,7 +13,7 @@ from competition.accounts.models import User
 from competition.contests.models import Competition
 from competition.datasets.corrections import correct_solution
 from competition.datasets.models import Release, SolutionVersion
-from competition.organizing.metric import canonical, refuse_other_files, validated
+from competition.organizing.metric import canonical, refuse_other_files, refuse_untried, validated
 from competition.organizing.tasks import enqueue_rescoring
 from competition.refusal import Refusal
 from competition.submissions import yardstick
@@ -67,6 +67,7 @@ def _begin(competition: Competition, *, metric: dict[str, Any] | None, **fields:
     changed = metric is not None and metric != canonical(competition.metric)
     if metric is not None and changed:
         refuse_other_files(competition, metric)
+        refuse_untried(competition, metric)
     rescoring = Rescoring.objects.create(
         competition=competition,
         metric=metric if changed else competition.metric,
