@@ -8,6 +8,7 @@ from django.db.models import BooleanField, FloatField, OuterRef, QuerySet, Subqu
 
 from competition.contests.models import Competition
 from competition.leaderboards.standings import Standing, private_standings, public_standings
+from competition.organizing.metric import canonical
 from competition.submissions.models import Rescoring, Score
 
 BIGGEST_MOVES = 5
@@ -121,10 +122,15 @@ def frozen_report(competition: Competition, rescoring: Rescoring) -> dict[str, A
 
 def metric_changes(rescoring: Rescoring) -> list[tuple[str, Any, Any]]:
     """The fields of the metric configuration that differ: (name, before, after), None where there is none."""
-    before = rescoring.report.get("metric") or rescoring.competition.metric
-    names = sorted(before.keys() | rescoring.metric.keys())
-    pairs = ((name, before.get(name), rescoring.metric.get(name)) for name in names)
+    before, after = (canonical(metric) or metric for metric in (metric_before(rescoring), rescoring.metric))
+    names = sorted(before.keys() | after.keys())
+    pairs = ((name, before.get(name), after.get(name)) for name in names)
     return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def metric_before(rescoring: Rescoring) -> dict[str, Any]:
+    """The configuration that was, or is, in force before the rescoring is published."""
+    return rescoring.report.get("metric") or rescoring.competition.metric
 
 
 def changes_by_entry(rescoring: Rescoring) -> QuerySet[Score]:

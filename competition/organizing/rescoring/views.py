@@ -16,7 +16,12 @@ from competition.accounts.models import User
 from competition.contests.models import Competition
 from competition.organizing.forms import MetricForm
 from competition.organizing.metric import canonical
-from competition.organizing.rescoring.before_after import before_after, changes_by_entry, metric_changes
+from competition.organizing.rescoring.before_after import (
+    before_after,
+    changes_by_entry,
+    metric_before,
+    metric_changes,
+)
 from competition.organizing.rescoring.exports import entry_rows, team_rows
 from competition.organizing.rescoring.forms import PublicationForm, RescoringForm
 from competition.organizing.rescoring.progress import progress
@@ -113,7 +118,7 @@ def rescoring(request: HttpRequest, competition: Competition, pk: int) -> HttpRe
         effect=effect,
         boards=boards,
         metric_changes=metric_changes(found),
-        metric_before=found.report.get("metric") or competition.metric,
+        metric_before=metric_before(found),
         failures=found.failures.select_related("submission__team")[:FAILURES_SHOWN],
     )
 
@@ -135,8 +140,9 @@ def live(request: HttpRequest, competition: Competition, pk: int) -> HttpRespons
 def entries(request: HttpRequest, competition: Competition, pk: int) -> HttpResponse:
     found = rescoring_of(competition, pk)
     rows = Paginator(changes_by_entry(found), PAGE_SIZE).get_page(request.GET.get("page"))
-    metric_before = found.report.get("metric") or competition.metric
-    return page(request, competition, "entries", rescoring=found, rows=rows, metric_before=metric_before)
+    return page(
+        request, competition, "entries", rescoring=found, rows=rows, metric_before=metric_before(found)
+    )
 
 
 @require_safe
