@@ -16,11 +16,14 @@ import pyarrow.csv as pa_csv
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.table import Table
 
-from scoring.grading import DeviceError, Grade, grade
+from scoring.grade_tables import print_grade
+from scoring.grading import DeviceError, grade
 from scoring.image_ids import ImageIds
-from scoring.metrics import MetricConfig, Result
+from scoring.metrics import METRICS, MetricConfig
+from scoring.metrics.definition import Definition, definitions, describe, to_markdown
 from scoring.own_metric import MetricFailed, SandboxUnavailable
 from scoring.own_metric.command_line import UnusableMetricError, own_metric_of, print_trial
 from scoring.own_metric.trial import try_metric
@@ -33,7 +36,7 @@ INVALID = 2
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Grade, validate, benchmark.",
+    help="Grade, validate, benchmark; what the metrics are.",
     pretty_exceptions_enable=False,
 )
 
@@ -73,7 +76,7 @@ def grade_command(
             print(json.dumps(graded.to_dict(), allow_nan=False))
         else:
             _warn(graded.warnings)
-            _print_grade(graded)
+            print_grade(graded, Console())
 
 
 @app.command("try-metric")
@@ -111,6 +114,31 @@ def validate_command(
         else:
             _warn(valid.warnings)
             print(f"{submission}: valid, {len(valid.predictions):,} predictions")
+
+
+@app.command("metrics")
+def metrics_command(
+    name: Annotated[str | None, typer.Argument(help="One metric; all of them without.")] = None,
+    as_json: JsonOption = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/metrics.md.")] = False,
+) -> None:
+    """Print the definitions of the metrics."""
+    with _reported(as_json):
+        if as_markdown:
+            print(to_markdown(), end="")
+            return
+        found = definitions()
+        if name is not None:
+            found = [each for each in found if each.name == name]
+            if not found:
+                raise UnusableError(f"there is no metric {name!r}: they are {', '.join(METRICS)}")
+        if as_json:
+            told = [each.to_dict() for each in found]
+            print(json.dumps(told[0] if name else told, ensure_ascii=False, allow_nan=False))
+        elif name:
+            Console().print(Markdown(describe(found[0])))
+        else:
+            _print_metrics(found)
 
 
 @app.command("benchmark")
@@ -189,38 +217,18 @@ def _read_sample(path: Path) -> tuple[ImageIds, str]:
     return ids, "label" if "label" in table.column_names else "score"
 
 
+def _print_metrics(found: list[Definition]) -> None:
+    table = Table(title="python -m scoring metrics NAME tells more", title_justify="left")
+    for column in ("name", "metric", "score", "direction", "gate"):
+        table.add_column(column, no_wrap=column == "name")
+    for each in found:
+        table.add_row(each.name, each.title, each.range, each.direction, each.gate or "–")
+    Console().print(table)
+
+
 def _warn(warnings: list[str]) -> None:
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
-
-
-def _print_grade(graded: Grade) -> None:
-    digits = graded.config.digits
-    table = Table(title=f"{graded.config.title} (version {graded.config.version})", title_justify="left")
-    table.add_column()
-    table.add_column("public", justify="right")
-    table.add_column("private", justify="right")
-
-    def add(name: str, show: Any) -> None:
-        table.add_row(name, show(graded.public), show(graded.private))
-
-    def score(result: Result) -> str:
-        return "below the gate" if result.score is None else f"[bold]{result.score:.{digits}f}[/bold]"
-
-    add("score", score)
-    add("precision", lambda result: f"{result.precision:.{digits}f}")
-    add("recall", lambda result: f"{result.recall:.{digits}f}")
-    add("threshold", lambda result: "–" if result.threshold is None else f"{result.threshold:.6g}")
-    for name, field in (
-        ("true positives", "tp"),
-        ("false positives", "fp"),
-        ("false negatives", "fn"),
-        ("true negatives", "tn"),
-    ):
-        add(name, lambda result, field=field: f"{getattr(result, field):,}")
-    console = Console()
-    console.print(table)
-    console.print(f"{graded.seconds['total'] * 1000:,.0f} ms on {graded.device}")
 
 
 def _print_report(report: dict[str, Any]) -> None:

@@ -40,6 +40,8 @@ class AreaMetric(MetricConfig):
     subclass defines the terms, for the value of an entry and for all bootstrap draws alike.
     """
 
+    family: ClassVar[str] = "Order of the scores"
+
     prediction: Literal["score"] = "score"
 
     @abstractmethod

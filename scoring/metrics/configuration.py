@@ -17,6 +17,12 @@ from scoring.resampling import Replicates
 from scoring.tally import Part
 
 METRICS: dict[str, "type[MetricConfig]"] = {}
+Threshold = Literal["per_split", "from_public", "submitted"]
+THRESHOLD = (
+    "Where scores become calls. `per_split`: at the best threshold of the public part, and at that of the"
+    " private part; `from_public`: the public part's best one is applied to the private part; `submitted`: at"
+    " 0, the participant has subtracted the threshold of their choice. Without meaning for labels."
+)
 DEFAULT_METRIC = "recall_constrained_precision"
 
 
@@ -27,6 +33,8 @@ class MetricConfig(BaseModel):
 
     version: ClassVar[int]
     title: ClassVar[str]
+    # What it judges: metrics of a kind stand together where they are listed.
+    family: ClassVar[str] = "Others"
     higher_is_better: ClassVar[bool] = True
     # The worst and the best value that the score can take, in ascending order.
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from scoring.metrics.configuration import MetricConfig
+from scoring.metrics.configuration import THRESHOLD, MetricConfig, Threshold
 from scoring.metrics.result import Curve, Result
 from scoring.resampling import Replicates
 from scoring.tally import Floats, Part, Tally
@@ -16,7 +16,7 @@ SUBMITTED_THRESHOLD = 0.0
 # With prediction "label" the images labelled 1 are called positive.
 CALLED = 1.0
 # In a draw, a few more of the highest negatives matter than in the part itself.
-DRAWN_MARGIN = 1.3
+DRAWN_MARGIN = 1.6
 
 
 class RecallConstrainedPrecision(MetricConfig):
@@ -42,12 +42,15 @@ class RecallConstrainedPrecision(MetricConfig):
 
     version: ClassVar[int] = 1
     title: ClassVar[str] = "Precision at a recall floor"
+    family: ClassVar[str] = "With a gate"
     gate: ClassVar[Literal["recall", "precision"] | None] = "recall"
 
     metric: Literal["recall_constrained_precision"] = "recall_constrained_precision"
     prediction: Literal["score", "label"] = "score"
-    recall_floor: float = Field(default=0.79, gt=0, le=1)
-    threshold: Literal["per_split", "from_public", "submitted"] = "per_split"
+    recall_floor: float = Field(
+        default=0.79, gt=0, le=1, description="The recall that an entry must reach to have a score."
+    )
+    threshold: Threshold = Field(default="per_split", description=THRESHOLD)
 
     def evaluate(self, part: Part, *, public: Result | None = None) -> Result:
         if not len(part.positives):

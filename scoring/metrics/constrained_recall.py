@@ -24,6 +24,7 @@ class PrecisionConstrainedRecall(ThresholdMetric):
 
     version: ClassVar[int] = 1
     title: ClassVar[str] = "Recall at a precision floor"
+    family: ClassVar[str] = "With a gate"
     gate: ClassVar[Literal["recall", "precision"] | None] = "precision"
 
     metric: Literal["precision_constrained_recall"] = "precision_constrained_recall"

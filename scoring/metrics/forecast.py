@@ -4,7 +4,8 @@ from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from scoring.metrics.threshold import Counts, Floats, Threshold, ThresholdMetric, ratio
+from scoring.metrics.configuration import Threshold
+from scoring.metrics.threshold import Counts, Floats, ThresholdMetric, ratio
 
 
 class _WithoutBestThreshold(ThresholdMetric):

@@ -25,6 +25,7 @@ FIRST_LIMB, LIMB, LIMBS = 20, 30, 3
 class ProbabilityMetric(MetricConfig):
     """The mean of a loss of each image, which is a function of its probability and its label."""
 
+    family: ClassVar[str] = "Probabilities"
     higher_is_better: ClassVar[bool] = False
 
     prediction: Literal["probability"] = "probability"

@@ -5,9 +5,11 @@ taken at the operating threshold of the whole part, since that is the line that 
 are evaluated on the slice alone. Intervals come from the draws of the whole part.
 
 Three columns are derived where the solution has none of that name:
-``lead_time_day``: ⌊lead_time_hours / 24⌋: 0 is the day before genesis, −1 the first day after it;
-``season``: of ``time`` in UTC, the WMO's three months, DJF, MAM, JJA or SON, in both hemispheres alike;
-``hemisphere``: of ``latitude``, north (≥ 0) or south.
+
+- `lead_time_day`: ⌊`lead_time_hours` / 24⌋; 0 is the day before genesis, −1 the first day after it. Negatives
+  have none, so that there is recall alone;
+- `season`: of `time` in UTC, the three months DJF, MAM, JJA or SON, in both hemispheres alike;
+- `hemisphere`: of `latitude`, north (≥ 0) or south.
 """
 
 from collections.abc import Iterable, Sequence

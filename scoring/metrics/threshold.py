@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from scoring.metrics.configuration import MetricConfig
+from scoring.metrics.configuration import THRESHOLD, MetricConfig, Threshold
 from scoring.metrics.constrained import CALLED, SUBMITTED_THRESHOLD, precision_recall_curve
 from scoring.metrics.result import Curve, Result
 from scoring.resampling import Draws, Replicates
@@ -17,7 +17,6 @@ Floats = npt.NDArray[np.float64]
 # Numbers of images, integers in any numeric type: weighted ones of bootstrap draws are floats.
 Counts = npt.NDArray[Any]
 SMALLEST = float(np.finfo(np.float64).tiny)
-Threshold = Literal["per_split", "from_public", "submitted"]
 
 
 def ratio(numerator: Any, denominator: Any, otherwise: float = 0.0) -> Floats:
@@ -33,14 +32,10 @@ class ThresholdMetric(MetricConfig):
     and of all bootstrap draws.
     """
 
+    family: ClassVar[str] = "Right and wrong calls"
+
     prediction: Literal["score", "label"] = "score"
-    threshold: Threshold = Field(
-        default="per_split",
-        description="Where scores become calls. `per_split`: at the best threshold of the public part, and"
-        " that of the private part; `from_public`: the public part's best one is applied to the private part;"
-        " `submitted`: at 0, the participant has subtracted the threshold of their choice. Without meaning"
-        " for labels.",
-    )
+    threshold: Threshold = Field(default="per_split", description=THRESHOLD)
 
     @abstractmethod
     def score_of(self, tp: Counts, fp: Counts, positives: Counts, negatives: Counts) -> Floats:
