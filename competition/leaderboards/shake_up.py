@@ -9,21 +9,23 @@ from competition.leaderboards.standings import Standing
 
 MOVERS = 3  # of each direction are named
 NAMED = 30  # up to so many teams, all are
-ROW, DENSE_ROW = 26, 9  # pixels between two ranks
-SPREAD = 15  # pixels between two names, at least
+ROW, LEAST_ROW, HEIGHT = 26.0, 4.0, 900.0  # pixels: between two ranks, and of a chart of many teams
+SPREAD = 16.0  # pixels between two texts, at least
 
 
 @dataclass(frozen=True)
 class Slope:
-    """A team's line; `y` in pixels. direction: ``up``, ``down`` or ``level``. is_named: its name is written
-    at the right end; `label_y` is where, apart from the other names."""
+    """A team's line from `public` to `private`, and where its ranks and its name are written, apart from the
+    others'; all in pixels from the top. direction: ``up``, ``down`` or ``level``. is_named: or only for its
+    own people."""
 
     standing: Standing
     direction: str
-    y_public: float
-    y_private: float
+    public: float
+    private: float
+    public_text: float
+    private_text: float
     is_named: bool
-    label_y: float
 
 
 @dataclass(frozen=True)
@@ -63,31 +65,44 @@ def shake_up(standings: Sequence[Standing]) -> ShakeUp | None:
 
 
 def _slopes(both: Sequence[Standing], movers: set[int]) -> tuple[list[Slope], float]:
-    row = ROW if len(both) <= NAMED else DENSE_ROW
-    # Teams of one rank stand under each other: a line's end is its place in the order.
-    public = {
-        standing.team_id: place
-        for place, standing in enumerate(sorted(both, key=lambda standing: standing.public_rank or 0))
+    row = min(ROW, max(LEAST_ROW, HEIGHT / len(both)))
+    named = {
+        standing.team_id
+        for place, standing in enumerate(both)
+        if len(both) <= NAMED or place < MOVERS or standing.team_id in movers
     }
-    slopes: list[Slope] = []
-    lowest: float = -SPREAD
-    for place, standing in enumerate(both):
-        shift = standing.shake_up or 0
-        is_named = len(both) <= NAMED or place < MOVERS or standing.team_id in movers
-        y = row * (place + 0.5)
-        label_y = max(y, lowest + SPREAD) if is_named else y
-        lowest = label_y if is_named else lowest
-        slopes.append(
-            Slope(
-                standing,
-                "up" if shift > 0 else "down" if shift < 0 else "level",
-                row * (public[standing.team_id] + 0.5),
-                y,
-                is_named,
-                label_y,
-            )
+    # Teams of one rank stand under each other: a line's end is its place in the order.
+    public = _places(sorted(both, key=lambda standing: standing.public_rank or 0), row)
+    private = _places(both, row)
+    public_texts, private_texts = _apart(public, named), _apart(private, named)
+    slopes = [
+        Slope(
+            standing,
+            "up" if (standing.shake_up or 0) > 0 else "down" if (standing.shake_up or 0) < 0 else "level",
+            public[standing.team_id],
+            private[standing.team_id],
+            public_texts[standing.team_id],
+            private_texts[standing.team_id],
+            standing.team_id in named,
         )
-    return slopes, max(row * len(both), lowest + SPREAD)
+        for standing in both
+    ]
+    lowest = max(*public.values(), *public_texts.values(), *private_texts.values())
+    return slopes, lowest + SPREAD / 2
+
+
+def _places(standings: Sequence[Standing], row: float) -> dict[int, float]:
+    return {standing.team_id: SPREAD / 2 + row * place for place, standing in enumerate(standings)}
+
+
+def _apart(places: dict[int, float], named: set[int]) -> dict[int, float]:
+    """Where texts stand that begin at their lines' ends and give way downwards; those of others stay."""
+    texts, lowest = dict(places), 0.0
+    for team, place in places.items():
+        if team in named:
+            texts[team] = max(place, lowest)
+            lowest = texts[team] + SPREAD
+    return texts
 
 
 def _spearman(both: Sequence[Standing]) -> float | None:

@@ -60,6 +60,13 @@ class Report:
         return self.metric.get("cluster_by", "storm_id") == "storm_id"
 
     @property
+    def advice(self) -> dict[str, Any] | None:
+        """The threshold that keeps the risk low, as `scoring.uncertainty.Advice` tells it; None where the
+        entry is below that risk already."""
+        advice = self._uncertainty.get("advice")
+        return advice if advice and self.risk and self.risk.probability > advice["max_gate_risk"] else None
+
+    @property
     def keeps_threshold(self) -> bool:
         """Whether the private part is judged at this very threshold, so that the risk is one that counts."""
         return self.metric.get("prediction") == "label" or self.metric.get("threshold") != "per_split"
@@ -99,7 +106,7 @@ def report(result: dict[str, Any], *, metric: dict[str, Any], part: str, is_exac
         gate,
         risk,
         plots_of(result, gate=gate, name=part, is_exact=is_exact),
-        slice_tables(result.get("slices"), gate=gate, name=part),
+        slice_tables(result.get("slices"), gate=gate),
     )
 
 

@@ -1,5 +1,6 @@
 """How an entry does on parts of the test images: by basin, by days before the cyclone forms, by season."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,75 +29,74 @@ BASIN_NAMES: dict[str, str | Promise] = {
     "SAT": gettext_lazy("South Atlantic"),
 }
 
+DESCENDING = ("lead_time_day",)  # as time goes by
+
 
 @dataclass(frozen=True)
 class Slice:
-    """positives: None where they are not told. recall, precision: None where they are not defined, or (as
-    `hidden` says) too few images to be told."""
+    """positives: None where they are not told. precision: None where it is not defined."""
 
     label: str
     positives: int | None
-    recall: float | None
+    recall: float
     recall_interval: list[float] | None
     precision: float | None
-    hidden: bool
-    bar: Bar | None
+    bar: Bar
 
 
 @dataclass(frozen=True)
 class SliceTable:
-    name: str  # unique on its page
+    """scale: of the bars. gate: where on it, in percent. hidden: groups of too few images to be told of."""
+
     title: str
     rows: list[Slice]
-    gate: str  # in percent of the bars' width
-    worst: Slice | None  # of the lowest recall: where there is most to win
+    hidden: list[str]
+    scale: Axis
+    gate: str
 
     @property
     def has_precision(self) -> bool:
         return any(row.precision is not None for row in self.rows)
 
     @property
-    def has_positives(self) -> bool:
-        return any(row.positives is not None for row in self.rows)
-
-    @property
-    def hides(self) -> bool:
-        return any(row.hidden for row in self.rows)
+    def worst(self) -> Slice | None:
+        """The one of the lowest recall, where there is most to win."""
+        return min(self.rows, key=lambda row: row.recall) if len(self.rows) > 1 else None
 
 
-def slice_tables(slices: dict[str, Any] | None, *, gate: Gate | None, name: str) -> list[SliceTable]:
-    """One table for each column of `Result.slices`; empty where there are none. name: makes theirs unique."""
+def slice_tables(slices: dict[str, Any] | None, *, gate: Gate | None) -> list[SliceTable]:
+    """One table for each column of `Result.slices`; groups without any positive are left out."""
     tables = []
     for column, entries in (slices or {}).items():
-        rows = [_slice(column, entry) for entry in sorted(entries or [], key=_order)]
-        rows = [row for row in rows if row.recall is not None or row.hidden]
-        if not rows:
-            continue
-        told = [row for row in rows if row.recall is not None]
-        tables.append(
-            SliceTable(
-                f"{name}-{column}",
-                str(COLUMN_NAMES.get(column, capfirst(column.replace("_", " ")))),
-                rows,
-                percent(gate.floor) if gate and gate.number == "recall" else "",
-                min(told, key=lambda row: row.recall or 0.0) if len(told) > 1 else None,
-            )
-        )
+        ordered = sorted(entries or [], key=_order, reverse=column in DESCENDING)
+        told = [entry for entry in ordered if entry.get("recall") is not None]
+        hidden = [_label(column, entry.get("value")) for entry in ordered if entry.get("suppressed")]
+        if told or hidden:
+            floor = gate.floor if gate and gate.number == "recall" else None
+            scale = _scale(told, floor)
+            title = str(COLUMN_NAMES.get(column, capfirst(column.replace("_", " "))))
+            edge = "" if floor is None else percent(scale.share(floor))
+            rows = [_slice(column, entry, scale) for entry in told]
+            tables.append(SliceTable(title, rows, hidden, scale, edge))
     return tables
 
 
-def _slice(column: str, entry: dict[str, Any]) -> Slice:
-    recall, interval = entry.get("recall"), entry.get("recall_interval")
-    positives = entry.get("positives")
-    bar = None if recall is None else Bar.on(Axis("", 0.0, 1.0), recall, interval)
+def _scale(entries: list[dict[str, Any]], floor: float | None) -> Axis:
+    """From a tenth below everything up to 1, so that the bars are long."""
+    lows = [min(entry["recall"], *(entry.get("recall_interval") or [1.0])) for entry in entries]
+    lowest = min([*lows, 1.0 if floor is None else floor])
+    return Axis("", max(math.floor(10 * lowest - 0.5) / 10, 0.0), 1.0)
+
+
+def _slice(column: str, entry: dict[str, Any], scale: Axis) -> Slice:
+    recall, interval = entry["recall"], entry.get("recall_interval")
     return Slice(
         _label(column, entry.get("value")),
-        positives,
+        entry.get("positives"),
         recall,
         interval,
         entry.get("precision"),
-        bool(entry.get("suppressed")),
-        bar,
+        Bar.on(scale, recall, interval),
     )
 
 
@@ -104,7 +104,7 @@ def _label(column: str, value: Any) -> str:
     if value is None:
         return _("not known")
     if column == "basin" and value in BASIN_NAMES:
-        return f"{value} · {BASIN_NAMES[value]}"
+        return str(BASIN_NAMES[value])
     if column == "lead_time_day":
         return _lead_time(round(float(value)))
     return f"{value:g}" if isinstance(value, float) else str(value)
