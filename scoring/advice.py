@@ -11,7 +11,7 @@ from scoring.clustering import clusters_of
 from scoring.metrics import RecallConstrainedPrecision
 from scoring.resampling import Draws, one_thread
 from scoring.tally import Floats, Part, Tally, part_of
-from scoring.uncertainty import interval
+from scoring.uncertainty import expanded_tail, interval
 
 MAX_GATE_RISK = 0.05
 SHOWN_DIGITS = 3
@@ -19,7 +19,7 @@ SHOWN_DIGITS = 3
 
 @dataclass(frozen=True)
 class Advice:
-    """The highest threshold at which the gate is missed in at most ``max_gate_risk`` of the fresh draws.
+    """The highest threshold at which the gate is missed with a probability of at most ``max_gate_risk``.
 
     threshold: a positive's score; images at or above it are called. precision, recall, called_fraction (of
     all images that are called): there, on the images at hand. probability_below_gate: in fresh draws.
@@ -90,7 +90,8 @@ def advise(
     """Of one part with clusters. best_drawn: (R,) the best precision of each draw, where it is known already.
 
     A threshold is chosen on these storms and used on others. Both are draws, so the fresh draws are draws
-    from draws (`Clusters.fresh`): a margin from single ones would be missed more than twice too often.
+    from draws (`Clusters.fresh`): a margin from single ones would be missed more than twice too often. For
+    few storms a smaller share of the draws is aimed at, as for intervals (`expanded_tail`).
     Recall never falls when the threshold does, in no draw; so the risk never rises, and halving finds the
     threshold. At the lowest one recall is 1.
     """
@@ -107,10 +108,11 @@ def advise(
     best_precision, _ = _operating_point(tally, best_threshold)
     with one_thread():
         fresh = Draws(tally, part.clusters.fresh)
+        aim = expanded_tail(max_gate_risk, part.clusters.positives.effective)
         low, high = 0, len(tally.thresholds)  # the risk is small enough at `low`, too large at `high`
         while high - low > 1:
             middle = (low + high) // 2
-            if _risk(fresh, tally.thresholds[middle], config.recall_floor) <= max_gate_risk:
+            if _risk(fresh, tally.thresholds[middle], config.recall_floor) <= aim:
                 low = middle
             else:
                 high = middle

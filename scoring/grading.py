@@ -129,9 +129,7 @@ def _grade(
         public, private = evaluate_parts(config, solution, predictions)
         elapsed = time.perf_counter() - started
         return Grade(public, private, config, device, {"metric": elapsed, "total": elapsed}, [])
-    count = config.replicates if replicates is None else replicates
-    clusters = solution.clusters(config.cluster_by, count) if count else None
-    public_part, private_part = solution.parts(predictions, clusters)
+    public_part, private_part = resident_parts(predictions, solution, config, replicates)
     public = config.evaluate(public_part)
     private = config.evaluate(private_part, public=public)
     scored = time.perf_counter()
@@ -151,6 +149,15 @@ def _grade(
     }
     drawn = {"public": public_draws, "private": private_draws}
     return Grade(public, private, config, device, seconds, [], replicates=drawn)
+
+
+def resident_parts(
+    predictions: Any, solution: Solution, config: MetricConfig, replicates: int | None = None
+) -> tuple[Part, Part]:
+    """Public and private part with the draws that the solution keeps; predictions: (N,) in slot order."""
+    count = config.replicates if replicates is None else replicates
+    clusters = solution.clusters(config.cluster_by, count) if count else None
+    return solution.parts(predictions, clusters)
 
 
 def _with_uncertainty(

@@ -68,18 +68,16 @@ def interval(
     """The expanded percentile interval of the draws (R,); NaN, where the value is not defined, is left out.
     None without any.
 
-    The middle `level` of the draws is too narrow for few storms: with n of them, by √((n − 1) / n) and by
-    using the normal instead of Student's distribution. So the quantiles are taken further out: at
-    Φ(√(n / (n − 1)) · t), t Student's quantile of n − 1 degrees of freedom. Source: Hesterberg, T. (2015),
-    What teachers should know about the bootstrap, The American Statistician 69, 371–386. n: the number of
-    storms of equal size that would tell as much. Without `effective_clusters` the plain percentiles.
+    For few storms the middle `level` of the draws is too narrow, so the quantiles are taken further out
+    (`expanded_tail`). effective_clusters: how many storms of equal size would tell as much; without it the
+    plain percentiles.
     """
     defined = values[np.isfinite(values)]
     if not len(defined):
         return None
     tail = (1 - level) / 2
     if effective_clusters is not None:
-        tail = _expanded(tail, max(2.0, round(effective_clusters, 1)))
+        tail = expanded_tail(tail, effective_clusters)
     low, high = np.quantile(defined, (tail, 1 - tail)).tolist()
     return low, high
 
@@ -91,12 +89,21 @@ def _share_below(replicates: Replicates) -> float | None:
     return float(np.mean(~replicates.passed[defined])) if defined.any() else None
 
 
+def expanded_tail(tail: float, effective_clusters: float) -> float:
+    """The share of the draws to leave out at an end, for one of `tail` in the population.
+
+    With n storms the draws spread too little, by √((n − 1) / n), and their distribution is taken for normal
+    where it is Student's of n − 1 degrees of freedom. The quantile at Φ(√(n / (n − 1)) · t), t Student's
+    quantile, makes up for both. Source: Hesterberg, T. (2015), What teachers should know about the
+    bootstrap, The American Statistician 69, 371–386.
+    """
+    return _expanded_tail(tail, max(2.0, round(effective_clusters, 1)))
+
+
 @cache
-def _expanded(tail: float, clusters: float) -> float:
-    """Rounded, since the last bits of cosines differ between machines."""
-    return round(
-        NormalDist().cdf((clusters / (clusters - 1)) ** 0.5 * student_quantile(tail, clusters - 1)), 6
-    )
+def _expanded_tail(tail: float, clusters: float) -> float:
+    stretched = (clusters / (clusters - 1)) ** 0.5 * student_quantile(tail, clusters - 1)
+    return round(NormalDist().cdf(stretched), 6)  # the last bits of cosines differ between machines
 
 
 def student_quantile(probability: float, freedom: float) -> float:

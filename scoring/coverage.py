@@ -1,0 +1,183 @@
+"""How often the intervals hold the truth, measured on simulated worlds whose truth is known.
+
+A world has storms of unequal size whose images share a part of their score, and blocks of time whose
+negatives do. Its population is known in closed form. Each round takes as many storms and blocks from it as a
+test set has, scores them, and looks whether the interval holds the population's value. ``python -m scoring
+coverage`` prints the table that is in `docs/uncertainty.md`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from scoring.advice import advise
+from scoring.metrics import RecallConstrainedPrecision
+from scoring.resampling import Clusters, Grouping
+from scoring.tally import Part
+from scoring.uncertainty import compare, summarise
+
+Floats = npt.NDArray[np.float64]
+Groups = npt.NDArray[np.int64]
+
+NORMAL = NormalDist()
+IMAGES_PER_STORM, IMAGES_PER_BLOCK = 30, 150
+
+
+@dataclass(frozen=True)
+class World:
+    """storms, blocks: in one test set. sizes: of the storms: ``equal``, ``lognormal`` (σ = 1), ``pareto``
+    (exponent 2.2, whose variance is barely finite). shared: the part of a positive's standard deviation that
+    its storm shares, from 0 to 1; shared_by_block: the same of the negatives, beside their own of 1.
+    separation: between the classes, in standard deviations.
+    """
+
+    storms: int
+    blocks: int
+    sizes: Literal["equal", "lognormal", "pareto"] = "lognormal"
+    shared: float = 0.5
+    shared_by_block: float = 0.2
+    separation: float = 2.2
+
+    def draw(self, rng: np.random.Generator, entries: int = 1) -> tuple[Floats, Floats, Groups, Groups]:
+        """A test set: scores of the positives (entries, P) and negatives (entries, N), their storms and
+        blocks. The entries have the same population and, as two networks on the same images do, scores that
+        are half alike."""
+        sizes = {
+            "equal": np.ones(self.storms),
+            "lognormal": rng.lognormal(-0.5, 1, self.storms),
+            "pareto": rng.pareto(2.2, self.storms) * 1.2,
+        }[self.sizes]
+        storm = np.repeat(np.arange(self.storms), 1 + rng.poisson(sizes * (IMAGES_PER_STORM - 1)))
+        block = np.repeat(
+            np.arange(self.blocks), rng.poisson(IMAGES_PER_BLOCK * rng.lognormal(-0.02, 0.2, self.blocks))
+        )
+        own = np.sqrt(1 - self.shared**2)
+        positives = self.separation + own * _alike(rng, entries, len(storm))
+        positives += self.shared * _alike(rng, entries, self.storms)[:, storm]
+        negatives = _alike(rng, entries, len(block))
+        negatives += self.shared_by_block * _alike(rng, entries, self.blocks)[:, block]
+        return positives, negatives, storm, block
+
+    def recall(self, threshold: float) -> float:
+        """Of the population."""
+        return NORMAL.cdf(self.separation - threshold)
+
+    def precision(self, threshold: float) -> float:
+        """Of the population, with the expected numbers of images."""
+        tp = self.storms * IMAGES_PER_STORM * self.recall(threshold)
+        fp = self.blocks * IMAGES_PER_BLOCK * NORMAL.cdf(-threshold / np.hypot(1, self.shared_by_block))
+        return tp / (tp + fp)
+
+    def best_threshold(self, recall_floor: float) -> float:
+        candidates = self.separation - np.array(
+            [NORMAL.inv_cdf(each) for each in np.linspace(recall_floor, 0.9999, 500)]
+        )
+        return max(candidates.tolist(), key=self.precision)
+
+
+WORLDS = (
+    World(storms=8, blocks=60),
+    World(storms=15, blocks=60),
+    World(storms=30, blocks=60),
+    World(storms=30, blocks=60, sizes="equal"),
+    World(storms=30, blocks=20, sizes="pareto", shared=0.8, shared_by_block=0.4),
+    World(storms=100, blocks=100),
+    World(storms=100, blocks=100, separation=1.3),
+    World(storms=100, blocks=100, separation=3.5),
+    World(storms=100, blocks=100, sizes="equal", shared=0.0, shared_by_block=0.0),
+    World(storms=100, blocks=20, shared=0.2, shared_by_block=0.6),
+    World(storms=300, blocks=200, sizes="pareto", shared_by_block=0.3),
+)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Shares of the rounds. score, precision, recall: in which the interval holds the population's value, the
+    latter two at a fixed threshold; percentile: the same of the score, without the correction for few storms.
+    missed_at_best, missed_as_advised: in which the threshold found on one set of storms misses the gate on
+    another. told_apart: in which two entries of the same population are called distinguishable."""
+
+    world: World
+    truth: float
+    rounds: int
+    score: float
+    percentile: float
+    precision: float
+    recall: float
+    missed_at_best: float
+    missed_as_advised: float
+    told_apart: float
+
+
+def measure(
+    world: World, *, rounds: int = 400, replicates: int = 500, seed: int = 0, recall_floor: float = 0.79
+) -> Coverage:
+    config = RecallConstrainedPrecision(recall_floor=recall_floor)
+    fixed = RecallConstrainedPrecision(recall_floor=recall_floor, threshold="submitted")
+    threshold = world.best_threshold(recall_floor)
+    precision, recall = world.precision(threshold), world.recall(threshold)
+    held = []
+    for round_ in range(rounds):
+        rng = np.random.default_rng([seed, round_])
+        positives, negatives, storm, block = world.draw(rng, entries=2)
+        clusters = Clusters(Grouping.of(storm, "storm"), Grouping.of(block, "block"), replicates)
+        parts = [Part(*scores, clusters) for scores in zip(positives, negatives, strict=True)]
+        drawn = [config.replicate(part, config.evaluate(part)) for part in parts]
+        told = summarise(drawn[0], clusters)
+        shifted = Part(positives[0] - threshold, negatives[0] - threshold, clusters)
+        at_fixed = summarise(fixed.replicate(shifted, fixed.evaluate(shifted)), clusters)["uncertainty"]
+        paired = compare(drawn[0].values, drawn[1].values, effective_clusters=clusters.positives.effective)
+        others = Part(*(scores[0] for scores in world.draw(rng)[:2])).tally()
+        advised = advise(parts[0], config, best_drawn=drawn[0].values).threshold
+        found = (config.best_threshold(parts[0]), advised)
+        held.append(
+            (
+                _holds(told["interval"], precision),
+                _holds(np.quantile(drawn[0].values, (0.025, 0.975)), precision),
+                _holds(at_fixed["precision"]["interval"], precision),
+                _holds(at_fixed["recall"]["interval"], recall),
+                *(others.at(each)[0] / others.positives < recall_floor for each in found),
+                paired.is_distinguishable,
+            )
+        )
+    return Coverage(world, precision, rounds, *np.mean(held, axis=0).tolist())
+
+
+def table(coverages: list[Coverage]) -> Iterator[str]:
+    """Lines of Markdown."""
+    yield (
+        "| storms | blocks | sizes | shared by storm | by block | separation | true score | score"
+        " | (percentile) | precision | recall | missed, best | missed, advised | told apart |"
+    )
+    yield "|" + " --- |" * 14
+    for each in coverages:
+        world = each.world
+        shares = (
+            each.score,
+            each.percentile,
+            each.precision,
+            each.recall,
+            each.missed_at_best,
+            each.missed_as_advised,
+            each.told_apart,
+        )
+        yield (
+            f"| {world.storms} | {world.blocks} | {world.sizes} | {world.shared} | {world.shared_by_block}"
+            f" | {world.separation} | {each.truth:.3f} | "
+            + " | ".join(f"{share:.1%}" for share in shares)
+            + " |"
+        )
+
+
+def _holds(interval: npt.ArrayLike | None, truth: float) -> bool:
+    low, high = np.asarray(interval)
+    return bool(low <= truth <= high)
+
+
+def _alike(rng: np.random.Generator, entries: int, count: int) -> Floats:
+    """(entries, count) standard normal, correlated by one half between the entries."""
+    return np.sqrt(0.5) * (rng.normal(size=count) + rng.normal(size=(entries, count)))
