@@ -25,6 +25,7 @@ from competition.submissions.models import Rescoring, RescoringFailure, Submissi
 from competition.submissions.resident import solution_at
 from competition.submissions.yardstick import Yardstick, of_rescoring, write_score
 from scoring import Grade, InvalidSubmission, Solution, grade_predictions, validate_submission
+from scoring.own_metric import MetricFailed
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 # come between two batches, hardly wait.
 BATCH_BYTES = 256 * 1024**2
 BATCH_ENTRIES = 32
+OWN_METRIC_ENTRIES = 4  # each starts a process of its own
 
 KILLED = "Its worker was killed (out of memory?) or took too long, {attempts} times."
 
@@ -85,7 +87,8 @@ def _next_batch(rescoring: Rescoring) -> list[Submission]:
     if first is None:
         return []
     images = first.release.manifest["counts"]["test"]["images"]
-    size = max(1, min(BATCH_ENTRIES, BATCH_BYTES // (images * np.dtype(np.float64).itemsize)))
+    most = OWN_METRIC_ENTRIES if rescoring.metric["metric"] == "own" else BATCH_ENTRIES
+    size = max(1, min(most, BATCH_BYTES // (images * np.dtype(np.float64).itemsize)))
     if rescoring.attempts > 1 and not rescoring.error:
         rescoring.one_by_one = max(rescoring.one_by_one, size)
         Rescoring.objects.filter(pk=rescoring.pk).update(one_by_one=rescoring.one_by_one)
@@ -120,7 +123,7 @@ def _graded(entries: list[Submission], yardstick: Yardstick, solution: Solution)
 def _graded_alone(entry: Submission, yardstick: Yardstick) -> Outcome:
     try:
         return grade_submission(entry, yardstick)
-    except (InvalidSubmission, FileGone) as error:
+    except (InvalidSubmission, FileGone, MetricFailed) as error:
         return _in_words(error)
     except Exception as error:
         log.exception("rescoring.entry_failed", id=str(entry.pk))
@@ -163,6 +166,8 @@ def _in_words(error: Exception) -> str:
     """For the organizer, who is told the team and the file beside it."""
     if isinstance(error, InvalidSubmission):
         return "; ".join(problem.message for problem in error.problems)
+    if isinstance(error, MetricFailed):
+        return f"The metric failed: {error.reason}"
     return str(error) or type(error).__name__
 
 
