@@ -35,6 +35,7 @@ LONGEST_ANSWER = 64 * 1024
 SCRATCH_FILES = 1000
 LOOK_EVERY_SECONDS = 0.05
 STARTING_SECONDS = 60
+LAST_WORDS_SECONDS = 0.3
 # What the code of a package needs to read, beyond its interpreter's folders.
 SYSTEM_FILES = (
     "/lib",
@@ -236,7 +237,9 @@ class _Watch:
             return Run(returned, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, printed)
         if reason is None and kind == "refused":
             raise ParticipantVisibleError(printable(str(value), LONGEST_MESSAGE) or "(no reason given)")
-        if kind == "unavailable":
+        if (
+            kind == "unavailable" and self._answer.count(b"\n") == 1
+        ):  # the first word, so none of the metric's
             raise SandboxUnavailable(printable(str(value), LONGEST_TRACEBACK))
         if reason is None and kind == "failed":
             text = printable(str(value), LONGEST_TRACEBACK)
@@ -302,18 +305,16 @@ class _Watch:
         return None
 
     def _ask_where(self) -> None:
-        """The process tells on stderr in which line it is, if it still listens."""
+        """The process tells on stderr in which line it is, if it still listens; for a moment it may."""
         signal.pidfd_send_signal(self._process.pidfd, signal.SIGXCPU)
         stderr = self._process.popen.stderr
         assert stderr
+        end = time.monotonic() + LAST_WORDS_SECONDS
         with selectors.DefaultSelector() as selector:
             selector.register(stderr, selectors.EVENT_READ)
-            while (
-                selector.select(0.2)
-                and not self._output.exceeded
-                and self._take(stderr.fileno(), answers=False)
-            ):
-                pass
+            while (left := end - time.monotonic()) > 0 and not self._output.exceeded:
+                if not selector.select(left) or not self._take(stderr.fileno(), answers=False):
+                    return
 
     def _last_answer(self) -> tuple[str, object]:
         """The kind and value of the last word; ("", None) where there is none."""

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from scoring.own_metric.failures import SandboxUnavailable
+
 
 def scratch_root() -> Path:
     """Below the system's folder for temporary files (TMPDIR), one for each user."""
@@ -20,13 +22,13 @@ def scratch_root() -> Path:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """An empty folder, locked."""
+    """An empty folder, locked. Raises SandboxUnavailable where somebody else took its place."""
     root = scratch_root()
     # Others may pass, not look: the metric may be run as a user of its own.
     root.mkdir(mode=0o711, exist_ok=True)
     found = root.lstat()
     if not root.is_dir() or root.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o022:
-        raise OSError(f"{root} was made by somebody else: remove it")
+        raise SandboxUnavailable(f"{root} was made by somebody else, or others may write there: remove it")
     remove_abandoned(root)
     folder = Path(tempfile.mkdtemp(dir=root))
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -14,9 +14,11 @@ from django.test import Client
 
 from competition.accounts.models import ApiToken, User
 from competition.accounts.tokens import create_token
-from competition.contests.models import Competition, RulesVersion, Team
+from competition.contests.models import Competition, OwnMetric, RulesVersion, Team
 from competition.datasets.registration import register_release
-from competition.submissions.models import PrivateScore, Rescoring, Score, State, Submission
+from competition.submissions.models import PrivateScore, ProbingSign, Rescoring, Score, State, Submission
+from scoring.metrics import MetricFile
+from scoring.metrics import OwnMetric as OwnMetricConfig
 from tests.competition.conftest import person, take_part
 
 ROLES = ("anonymous", "carol", "alice", "bob", "dave", "organizer", "other", "staff")
@@ -27,6 +29,9 @@ PRIVATE_RECALL = 0.836152947381
 PRIVATE_THRESHOLD = 0.364918275593
 PRIVATE_COUNTS = {"tp": 918273, "fp": 645391, "fn": 736452, "tn": 192837465}
 PUBLIC_VALUE = 0.527384615293
+# Of the public results, what participants must not see before the close.
+PUBLIC_THRESHOLD = 0.571284639512
+PUBLIC_COUNTS = {"tp": 4817263, "fp": 4316972, "fn": 1204316, "tn": 77341529}
 RESCORED_VALUE = 0.948372651847
 
 
@@ -39,6 +44,8 @@ class World:
     failed: Submission  # of alice
     queued: Submission  # of alice
     rescoring: Rescoring  # of the open competition, ready and not published: nobody else knows its score
+    own_metric: OwnMetric  # of the open competition, usable and not in force
+    sign: ProbingSign  # of alice's team, as if its submission were probing
     token: ApiToken  # of alice
     people: dict[str, User | None]  # by role
     sessions: dict[str, str] = field(default_factory=dict)  # by role: logging in once is enough
@@ -80,10 +87,32 @@ def build_world(competition: Competition, *, folder: str) -> World:
     add_scores(submit(competition, other_team, dave, state=State.SCORED))
     token, _ = create_token(user=alice, name="laptop")
     rescoring = rescore(competition, submissions[0], started_by=people["organizer"])
-    world = World(competition, draft, team, *submissions, rescoring, token, people)
+    metric_file = own_metric(competition, uploaded_by=people["organizer"])
+    sign = ProbingSign.objects.create(
+        competition=competition,
+        team=team,
+        kind=ProbingSign.Kind.UNRELATED_GUESSES,
+        strength=5,
+        evidence={"count": 5},
+    )
+    sign.submissions.add(submissions[0])
+    world = World(competition, draft, team, *submissions, rescoring, metric_file, sign, token, people)
     for role in ROLES:
         world.client(role)
     return world
+
+
+def own_metric(competition: Competition, *, uploaded_by: User) -> OwnMetric:
+    file = MetricFile("def score(solution, submission):\n    return 1.0\n")
+    return OwnMetric.objects.create(
+        competition=competition,
+        source=file.source,
+        sha256=file.sha256,
+        filename=file.name,
+        metric=OwnMetricConfig(sha256=file.sha256, name="Ones").model_dump(mode="json"),
+        uploaded_by=uploaded_by,
+        state=OwnMetric.State.USABLE,
+    )
 
 
 def copy_of(competition: Competition, **fields: Any) -> Competition:
@@ -114,7 +143,7 @@ def submit(competition: Competition, team: Team, user: User, *, state: State) ->
 
 def add_scores(submission: Submission) -> None:
     """A public result, and a private one made of the numbers above."""
-    public = result(PUBLIC_VALUE, recall=0.8, threshold=0.5, tp=8, fp=2, fn=2, tn=88)
+    public = result(PUBLIC_VALUE, recall=0.8, threshold=PUBLIC_THRESHOLD, **PUBLIC_COUNTS)
     private = result(PRIVATE_VALUE, recall=PRIVATE_RECALL, threshold=PRIVATE_THRESHOLD, **PRIVATE_COUNTS)
     columns = {"passed_gate": True, "metric": submission.competition.metric, "metric_version": 1}
     score = Score.objects.create(

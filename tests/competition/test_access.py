@@ -61,6 +61,13 @@ METRIC = {
     "more": "{}",
 }
 RESCORING = METRIC | {"reason": "A storm was labelled wrongly."}
+OWN_METRIC = {
+    "file": lambda: SimpleUploadedFile("metric.py", b"def score(a, b): return 1"),
+    "name": "Ones",
+    "better": "higher",
+    "prediction": "score",
+    "digits": "3",
+}
 LIMITS = {"daily_limit": "3", "max_team_size": "3", "max_finals": "2", "max_upload_mib": "9"}
 TIMELINE = {"opens_at": "{opens}", "closes_at": "2099-01-01T00:00"}
 
@@ -119,6 +126,13 @@ TABLE = [
     Row("POST", "/organize/typhoons/limits/", ORGANIZERS_DO, LIMITS),
     Row("GET", "/organize/typhoons/metric/", ORGANIZERS),
     Row("POST", "/organize/typhoons/metric/", ORGANIZERS.replace("200", "409"), METRIC),  # entries are scored
+    Row("GET", "/organize/typhoons/metric/own/", ORGANIZERS),
+    Row("POST", "/organize/typhoons/metric/own/", ORGANIZERS_DO, OWN_METRIC),
+    Row("GET", "/organize/typhoons/metric/own/{own_metric}/", ORGANIZERS),
+    Row("GET", "/organize/typhoons/metric/own/{own_metric}/file/", ORGANIZERS),
+    Row(
+        "POST", "/organize/typhoons/metric/own/{own_metric}/adopt/", ORGANIZERS.replace("200", "422")
+    ),  # no reason is given
     Row("GET", "/organize/typhoons/rescoring/", ORGANIZERS),
     Row("GET", "/organize/typhoons/rescoring/new/", ORGANIZERS),
     Row(
@@ -132,6 +146,9 @@ TABLE = [
     Row("POST", "/organize/typhoons/rescoring/{rescoring}/publish/", ORGANIZERS_DO),
     Row("POST", "/organize/typhoons/rescoring/{rescoring}/complete/", ORGANIZERS_DO),
     Row("POST", "/organize/typhoons/rescoring/{rescoring}/discard/", ORGANIZERS_DO),
+    Row("GET", "/organize/typhoons/fairness/", ORGANIZERS),
+    Row("POST", "/organize/typhoons/fairness/", ORGANIZERS.replace("200", "409"), {"ladder": "on"}),  # late
+    Row("POST", "/organize/typhoons/fairness/signs/{sign}/dismiss/", ORGANIZERS_DO, {"note": "fine"}),
     Row("GET", "/organize/typhoons/data/", ORGANIZERS),
     Row("POST", "/organize/typhoons/data/", ORGANIZERS_DO, {"folder": "small"}),
     Row("POST", "/organize/typhoons/publish/", ORGANIZERS_DO),
@@ -319,6 +336,8 @@ def filled_in(text: str, world: World) -> str:
         "queued": world.queued.pk,
         "token": world.token.pk,
         "rescoring": world.rescoring.pk,
+        "own_metric": world.own_metric.pk,
+        "sign": world.sign.pk,
         "opens": f"{world.competition.opens_at:%Y-%m-%dT%H:%M}",
         **images(world),
     }

@@ -302,6 +302,10 @@ ENDLESS = {
     "a signal that stops it": "import os, signal\nsignal.raise_signal(signal.SIGSTOP)",
     "a regular expression": "import re\nreturn re.match('(a+)+$', 'a' * 64 + 'b')",
     "a large power": "return 7 ** (10 ** 9) % 2",
+    "a trickle of words at the end": (
+        "import signal, sys, time\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\n"
+        "while True:\n    sys.stderr.write('.')\n    time.sleep(0.01)"
+    ),
     "waiting for input that never comes": "import select\nselect.select([], [], [])",
 }
 
@@ -481,6 +485,21 @@ def test_a_metric_that_rewrites_the_libraries_harms_itself_alone():
         == 1
     )
     assert run(metric("return submission['score'].sum()")).returned.score == pytest.approx(4.1)
+
+
+def test_it_cannot_blame_the_machine():
+    body = """
+import sys
+frame = sys._getframe()
+while "answers" not in frame.f_locals:
+    frame = frame.f_back
+frame.f_locals["answers"].last("unavailable", "try again, elsewhere")"""
+    assert failure(body).reason
+
+
+def test_it_leaves_nothing_to_the_next_one():
+    assert run(metric("open('kept', 'w').write('x')\nreturn 1")).returned.score == 1
+    assert run(metric("import os\nreturn len(os.listdir('.'))")).returned.score == 0
 
 
 def test_it_cannot_hide_behind_the_end():
