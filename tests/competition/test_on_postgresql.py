@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ON_BOTH = (
     "tests/competition/contests",
     "tests/competition/leaderboards/test_standings.py",
+    "tests/competition/organizing/rescoring/test_racing_organizers.py",
+    "tests/competition/organizing/rescoring/test_rescoring.py",
     "tests/competition/submissions/test_racing_for_the_last_ones.py",
     "tests/competition/submissions/test_scoring_a_submission.py",
     "tests/competition/submissions/test_choosing_finals.py",
