@@ -7,9 +7,7 @@ from django import forms
 from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.utils import timezone
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from pydantic import ValidationError
 
 from competition.contests.models import Competition, RulesVersion
 from competition.datasets.registration import available_folders, unreadable_folders
@@ -17,7 +15,6 @@ from competition.organizing.amend import TEXTS
 from competition.organizing.create import suggest_slug
 from competition.organizing.starting_texts import STARTING_TEXTS
 from competition.submissions.models import State
-from scoring import METRICS, MetricConfig
 
 MIB = 1024**2
 
@@ -170,94 +167,6 @@ class RulesForm(forms.Form):
 
     def clean_body_ja(self) -> str:
         return self.cleaned_data["body_ja"].replace("\r\n", "\n")
-
-
-class MetricForm(forms.Form):
-    """A metric configuration: fields for what is often chosen, JSON for the rest, checked by MetricConfig."""
-
-    metric = forms.ChoiceField(label=_("Metric"))
-    prediction = forms.ChoiceField(
-        label=_("Prediction"),
-        choices=[
-            ("score", _("score: any number, higher is more likely (best precision over thresholds)")),
-            ("label", _("label: 0 or 1, as in 2018")),
-        ],
-    )
-    recall_floor = forms.FloatField(
-        label=_("Recall floor"),
-        help_text=_("Above 0, at most 1. Entries whose recall is lower stand below the gate."),
-        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
-    )
-    threshold = forms.ChoiceField(
-        label=_("Threshold"),
-        choices=[
-            ("per_split", _("per_split: the best one for the public and for the private part")),
-            ("from_public", _("from_public: the public part's best one is applied to the private part")),
-            ("submitted", _("submitted: what the submission itself decided")),
-        ],
-        help_text=_("Where the line between typhoon and none is drawn through the scores."),
-    )
-    digits = forms.IntegerField(label=_("Digits shown"))
-    more = forms.JSONField(
-        label=_("Everything else"),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "mono"}),
-        help_text=_("A JSON object with further fields of the metric configuration."),
-    )
-
-    NAMED = ("metric", "prediction", "recall_floor", "threshold", "digits")
-
-    def __init__(self, data: Any = None, *, metric: dict[str, Any] | None = None) -> None:
-        metric = dict(metric or Competition._meta.get_field("metric").get_default())
-        initial = {name: metric.pop(name) for name in self.NAMED if name in metric}
-        super().__init__(data, initial={**initial, "more": metric})
-        # An organizer's own metric is put into force on its own page; here it can only stay as it is.
-        self.own = metric | initial if initial.get("metric") == "own" else None
-        names = [name for name in METRICS if name != "own" or self.own]
-        self.fields["metric"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
-        if self.own:
-            for name in ("recall_floor", "threshold"):
-                self.fields[name].required = False
-
-    def clean_more(self) -> dict[str, Any]:
-        more = self.cleaned_data["more"] or {}
-        if not isinstance(more, dict):
-            raise forms.ValidationError(_("This must be a JSON object, such as {}."))
-        named = sorted(set(more) & set(self.NAMED))
-        if named:
-            raise forms.ValidationError(
-                _("%(names)s has a field of its own above: set it there.") % {"names": ", ".join(named)}
-            )
-        return more
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if self.errors:
-            return cleaned
-        if self.own and cleaned["metric"] == "own":
-            cleaned["config"] = self.own
-            return cleaned
-        typed = {name: cleaned[name] for name in self.NAMED} | cleaned["more"]
-        try:
-            cleaned["config"] = MetricConfig.model_validate(typed).model_dump(mode="json")
-        except ValidationError as error:
-            for problem in error.errors():
-                where = [str(part) for part in problem["loc"]]
-                message = capfirst(problem["msg"].removeprefix("Value error, "))
-                if where and where[0] in self.NAMED:
-                    self.add_error(where[0], message)
-                elif problem["type"] == "extra_forbidden":
-                    unknown = _("The metric has no field “%(name)s”.") % {"name": ".".join(where)}
-                    self.add_error("more", unknown)
-                elif where:
-                    self.add_error("more", f"{'.'.join(where)}: {message}")
-                else:
-                    self.add_error(None, message)
-        return cleaned
-
-    @property
-    def config(self) -> dict[str, Any]:
-        return self.cleaned_data["config"]
 
 
 class OrganizerForm(forms.Form):

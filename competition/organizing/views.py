@@ -33,7 +33,6 @@ from competition.organizing.forms import (
     AddressForm,
     ConfirmationForm,
     LimitsForm,
-    MetricForm,
     OrganizerForm,
     ReleaseForm,
     RulesForm,
@@ -41,6 +40,7 @@ from competition.organizing.forms import (
     TextsForm,
     TimelineForm,
 )
+from competition.organizing.metric_form import MetricForm
 from competition.organizing.people import add_organizer, remove_organizer
 from competition.organizing.publish import missing_for_publication, publish_competition
 from competition.organizing.retry import retry_submission

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import ValidationInfo, field_validator
 
 from scoring.metrics.configuration import Threshold
 from scoring.metrics.threshold import Counts, Floats, ThresholdMetric, ratio
@@ -15,14 +15,15 @@ class _WithoutBestThreshold(ThresholdMetric):
 
     threshold: Threshold = "submitted"
 
-    @model_validator(mode="after")
-    def _refuse_best_threshold(self) -> "_WithoutBestThreshold":
-        if self.prediction == "score" and self.threshold != "submitted":
+    @field_validator("threshold")
+    @classmethod
+    def _refuse_best_threshold(cls, threshold: Threshold, info: ValidationInfo) -> Threshold:
+        if info.data.get("prediction") == "score" and threshold != "submitted":
             raise ValueError(
-                f'threshold "{self.threshold}" has no best place for this metric alone: {self.instead};'
+                f"there is no best threshold for this metric alone: {cls.instead};"
                 ' set threshold to "submitted" or prediction to "label"'
             )
-        return self
+        return threshold
 
 
 class ProbabilityOfDetection(_WithoutBestThreshold):

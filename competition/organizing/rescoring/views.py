@@ -14,8 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from competition.accounts.models import User
 from competition.contests.models import Competition
-from competition.organizing.forms import MetricForm
 from competition.organizing.metric import canonical
+from competition.organizing.metric_form import MetricForm
 from competition.organizing.rescoring.before_after import (
     before_after,
     changes_by_entry,

@@ -46,6 +46,19 @@
     }
   }
 
+  // Fields that belong to some choices of another field are there for these alone.
+  function showFields(chooser) {
+    for (const input of chooser.form.querySelectorAll(`[data-shown-by="${chooser.name}"]`)) {
+      input.closest(".field").hidden = !input.dataset.shownFor.split(" ").includes(chooser.value);
+    }
+  }
+  for (const name of new Set(Array.from(document.querySelectorAll("[data-shown-by]"), (input) => input.dataset.shownBy))) {
+    for (const chooser of document.getElementsByName(name)) {
+      showFields(chooser);
+      chooser.addEventListener("change", () => showFields(chooser));
+    }
+  }
+
   function say(text) {
     const live = document.getElementById("live");
     if (live) live.textContent = text;

@@ -1,0 +1,34 @@
+"""What metrics are called on pages; `scoring` speaks English only: it knows no Django."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+METRIC_NAMES: dict[str, str | Promise] = {
+    "recall_constrained_precision": _("Precision at a recall floor"),
+    "precision_constrained_recall": _("Recall at a precision floor"),
+    "average_precision": _("Average precision (AP)"),
+    "partial_auc": _("Partial area above a recall"),
+    "roc_auc": _("Area under the ROC curve (ROC AUC)"),
+    "f_beta": _("F-beta"),
+    "mcc": _("Matthews correlation coefficient (MCC)"),
+    "pod": _("Probability of detection (POD)"),
+    "far": _("False alarm ratio (FAR)"),
+    "csi": _("Critical success index (CSI)"),
+    "ets": _("Equitable threat score (ETS)"),
+    "hss": _("Heidke skill score (HSS)"),
+    "brier": _("Brier score"),
+    "log_loss": _("Log loss"),
+    "own": _("An organizer's own metric"),
+}
+FAMILY_NAMES: dict[str, str | Promise] = {
+    "With a gate": _("With a gate"),
+    "Order of the scores": _("Order of the scores"),
+    "Right and wrong calls": _("Right and wrong calls"),
+    "Probabilities": _("Probabilities"),
+    "Others": _("Others"),
+}
+DIRECTIONS: dict[bool | None, str | Promise] = {
+    True: _("higher is better"),
+    False: _("lower is better"),
+    None: _("as configured"),
+}
