@@ -107,12 +107,15 @@ def _drawn_curve(curve: Mapping[str, Any] | None, positives: int, digits: int) -
     # From high thresholds to low ones, so that the first point to reach a recall is met first.
     points = sorted(zip(curve["recall"], curve["precision"], strict=True))
     steps = min(CURVE_POINTS, positives // CURVE_GROUP)
-    recall = [step / steps for step in range(steps, 0, -1)]
-    reached = [next((p for r, p in points if r >= wanted - 1e-9), None) for wanted in recall]
+    drawn = []
+    for step in range(steps, 0, -1):
+        reached = next((precision for recall, precision in points if recall >= step / steps - 1e-9), None)
+        if reached is not None:
+            drawn.append((round(step / steps, 3), rounded(reached, digits)))
     return {
-        "precision": [rounded(precision, digits) for precision in reached],
-        "recall": [round(each, 3) for each in recall],
-        "threshold": [None] * steps,
+        "precision": [precision for _, precision in drawn],
+        "recall": [recall for recall, _ in drawn],
+        "threshold": [None] * len(drawn),
     }
 
 
