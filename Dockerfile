@@ -6,7 +6,7 @@ RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
 # Dependencies first: they change more rarely than the code, and this layer is the large one.
 COPY pyproject.toml constraints.txt README.md ./
-RUN mkdir cloud_images competition scoring starter_kit \
+RUN mkdir cloud_images competition scoring starter_kit tamago_metric \
     && pip install --constraint constraints.txt '.[fields,site]' \
     && pip uninstall --yes tamago
 COPY . .
@@ -14,7 +14,7 @@ COPY . .
 # is told values that are good for nothing else.
 RUN SECRET_KEY=build ALLOWED_HOSTS=build SITE_URL=http://build DATABASE_URL=sqlite:////tmp/build.sqlite3 \
         EMAIL_TO_CONSOLE=true DATA_DIR=/tmp/build python manage.py collectstatic --noinput \
-    && python -m compileall -q cloud_images competition scoring starter_kit
+    && python -m compileall -q cloud_images competition scoring starter_kit tamago_metric
 
 FROM python:3.11-slim-bookworm
 RUN useradd --create-home --uid 10001 tamago && install -d -o tamago -g tamago /data /releases
