@@ -207,9 +207,9 @@ class Cloud:
 
 
 def plots_of(result: dict[str, Any], *, gate: Gate | None, name: str, is_exact: bool) -> list[Plot]:
-    """What there is to draw of a result: the curve of precision against recall or the one that its metric is
-    about, and a closer look at where the entry stands with its cloud. Of what is not there nothing is drawn:
-    labels have no curve, old scores no cloud.
+    """What there is to draw of a result: the curve that its metric is about, precision against recall, and a
+    closer look at where the entry stands with its cloud. Of what is not there nothing is drawn: labels have
+    no curve, old scores no cloud.
 
     result: as it may be shown. name: a prefix that makes the plots' names unique on a page. is_exact: whether
     the result is the one that was computed, or made coarse to be shown.
@@ -219,7 +219,7 @@ def plots_of(result: dict[str, Any], *, gate: Gate | None, name: str, is_exact: 
         plots.append(_roc(roc, name))
     if reliability := result.get("reliability"):
         plots.append(_reliability(reliability, name))
-    return plots or _precision_recall(result, gate, name, is_exact)
+    return plots + _precision_recall(result, gate, name, is_exact)
 
 
 def _precision_recall(result: dict[str, Any], gate: Gate | None, name: str, is_exact: bool) -> list[Plot]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 # "k in n" that people count in; of two equally near ones the first is taken.
 FREQUENCIES = (
     *((1, n) for n in (2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 300, 500, 1000)),
-    *((2, 5), (3, 5), (2, 3), (3, 4), (4, 5), (9, 10), (19, 20), (49, 50), (99, 100)),
+    *((2, 5), (3, 5), (2, 3), (3, 4), (4, 5), (5, 6), (7, 8), (9, 10), (19, 20), (29, 30), (49, 50), (99, 100)),
 )
 ALMOST_EVERY = 0.995
 LOW, HIGH = 0.05, 1 / 3  # of the threshold adviser; where a gate is no longer held with confidence

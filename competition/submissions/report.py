@@ -24,6 +24,7 @@ class Report:
     risk: GateRisk | None
     plots: list[Plot]
     slices: list[SliceTable]
+    is_exact: bool
 
     @property
     def value(self) -> float | None:
@@ -107,6 +108,7 @@ def report(result: dict[str, Any], *, metric: dict[str, Any], part: str, is_exac
         risk,
         plots_of(result, gate=gate, name=part, is_exact=is_exact),
         slice_tables(result.get("slices"), gate=gate),
+        is_exact,
     )
 
 

@@ -1,0 +1,83 @@
+"""The probability of missing the gate in words, over its whole range and in both languages."""
+
+import pytest
+from django.utils import translation
+
+from competition.submissions.gate_risk import GateRisk, frequency
+
+PHRASES = {
+    0.0: "Fewer than 1 in 1,000 draws",
+    0.0004: "Fewer than 1 in 1,000 draws",
+    0.001: "About 1 in 1,000 draws",
+    0.01: "About 1 in 100 draws",
+    0.024: "About 1 in 50 draws",
+    0.05: "About 1 in 20 draws",
+    0.12: "About 1 in 8 draws",
+    0.34: "About 1 in 3 draws",
+    0.42: "About 2 in 5 draws",
+    0.5: "About 1 in 2 draws",
+    0.65: "About 2 in 3 draws",
+    0.9: "About 9 in 10 draws",
+    0.99: "About 99 in 100 draws",
+    0.996: "Almost all draws",
+    1.0: "Almost all draws",
+}
+
+
+@pytest.mark.parametrize(("probability", "words"), PHRASES.items())
+def test_a_passing_entry_hears_how_often_it_would_fail(probability, words):
+    sentence = GateRisk(probability, passed=True, draws=1000).sentence
+    assert sentence == f"{words} of storms would put this entry below the gate."
+
+
+@pytest.mark.parametrize(("probability", "words"), PHRASES.items())
+def test_a_failing_entry_hears_how_often_it_would_pass(probability, words):
+    sentence = GateRisk(1 - probability, passed=False, draws=1000).sentence
+    assert sentence == f"{words} of storms would lift this entry over the gate."
+
+
+def test_what_never_happened_is_rarer_than_one_of_the_draws():
+    assert "1 in 100 " in GateRisk(0.0, passed=True, draws=100).sentence
+    assert "1 in 10,000 " in GateRisk(0.0, passed=True, draws=10_000).sentence
+
+
+def test_a_word_is_never_far_from_its_number():
+    for thousandth in range(1, 995):
+        some, many = frequency(thousandth / 1000)
+        odds, told = thousandth / (1000 - thousandth), some / (many - some)
+        assert 1 / 1.5 < told / odds < 1.5
+
+
+def test_the_words_never_fall_as_the_risk_rises():
+    told = [some / many for some, many in (frequency(n / 1000) for n in range(1, 995))]
+    assert told == sorted(told)
+
+
+def test_where_images_are_drawn_no_storms_are_named():
+    sentence = GateRisk(0.34, passed=True, draws=1000, of_storms=False).sentence
+    assert sentence == "About 1 in 3 draws of images would put this entry below the gate."
+
+
+def test_in_japanese_the_numbers_stand_in_their_order():
+    with translation.override("ja"):
+        sentence = GateRisk(0.42, passed=True, draws=1000).sentence
+    assert sentence.index("5") < sentence.index("2")  # "5 回に 2 回"
+    assert "ゲート" in sentence
+
+
+@pytest.mark.parametrize(
+    ("probability", "dots", "level"),
+    [
+        (0, 0, "low"),
+        (0.001, 1, "low"),
+        (0.05, 5, "low"),
+        (0.2, 20, "some"),
+        (0.5, 50, "high"),
+        (0.999, 99, "high"),
+        (1, 100, "high"),
+    ],
+)
+def test_a_hundred_dots_show_it(probability, dots, level):
+    risk = GateRisk(float(probability), passed=True, draws=1000)
+    assert (risk.dots_below, risk.level) == (dots, level)
+    assert (risk.below_dots.count("M"), risk.passing_dots.count("M")) == (dots, 100 - dots)
