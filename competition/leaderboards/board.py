@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from competition.leaderboards.standings import Standing
 from competition.submissions.charts import Axis, Bar
-from competition.submissions.gate_risk import frequency
 from competition.submissions.report import gate_of
+from scoring.natural_frequency import frequency
 
 MARGIN = 0.04  # of the scale, beside the outermost intervals
 
