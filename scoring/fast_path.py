@@ -130,7 +130,7 @@ class _CleanText:
         self._names = [self._columns[layout.id_column or 0], self._columns[layout.value_column or 0]]
 
     def read(self, pieces: Iterable[pa.Buffer], *, quoted: bool) -> Predictions | None:
-        """The predictions, NaN where there is none; None where a row is odd or there are not N rows."""
+        """The predictions, NaN where there is none; None where a row is odd or there are more than N."""
         placement = Placement(self._ids)
         rows = 0
         with ThreadPoolExecutor(pa.cpu_count()) as pool:
@@ -139,7 +139,7 @@ class _CleanText:
                 if count is None or rows > len(self._ids):
                     pool.shutdown(cancel_futures=True)
                     return None
-        return placement.predictions() if rows == len(self._ids) else None
+        return placement.predictions()
 
     def _put(self, piece: pa.Buffer, placement: Placement, quoted: bool) -> int | None:
         """How many rows were put; None where one of them is odd."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scoring import InvalidSubmission, Limits
+from scoring import InvalidSubmission, Limits, fast_path
 from tests.scoring.cases import FORM_2018, LABELS, clean_csv, image_ids, validate
 
 COUNT = 6
@@ -31,6 +31,14 @@ names = st.sampled_from(
     [*NAMES, *NAMES, *NAMES, *(f'"{name}"' for name in NAMES), "test_1", "", "\0", '"', "test_00000001"]
 )
 line_ends = st.sampled_from(["\n", "\r\n", "\r", "\n\n"])
+
+
+@pytest.fixture(params=["whole", "in pieces"], autouse=True)
+def _pieces(request, monkeypatch):
+    """Files as small as these are one piece; here some are cut after every row or two."""
+    if request.param == "in pieces":
+        monkeypatch.setattr(fast_path, "LINE_BYTES", 20)
+        monkeypatch.setattr(fast_path, "PIECE_BYTES", 20)
 
 
 def reference(text: str) -> list[float] | None:

@@ -1,6 +1,8 @@
 """Nothing a participant sends takes more memory or time than the limits allow."""
 
 import gzip
+import os
+import threading
 import time
 
 import numpy as np
@@ -8,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scoring import Limits
+from scoring import InvalidSubmission, Limits, validate_submission
 from tests.scoring.cases import clean_csv, image_ids, kinds, refusal, validate
 
 SMALL = Limits(max_bytes=100_000, max_decompressed_bytes=200_000)
@@ -27,6 +29,28 @@ def test_the_limit_after_decompression_is_as_sharp(file):
     limits = Limits(max_bytes=10_000, max_decompressed_bytes=len(text))
     assert len(validate(file, gzip.compress(text), 50, limits=limits).predictions) == 50
     assert kinds(refusal(file, gzip.compress(text + b"\n"), 50, limits=limits)) == {"too_large": 1}
+
+
+def through_a_pipe(path, content):
+    """A file whose size nobody knows before its end."""
+    os.mkfifo(path)
+    threading.Thread(target=path.write_bytes, args=(content,), daemon=True).start()
+    return path
+
+
+def test_a_pipe_is_read_to_its_end_and_not_beyond_the_limit(tmp_path):
+    text = clean_csv(20_000).encode()
+    pipe = through_a_pipe(tmp_path / "whole", text)
+    assert validate_submission(pipe, n_rows=20_000).predictions.sum() == 10_000
+    pipe = through_a_pipe(tmp_path / "exact", text)
+    assert (
+        len(validate_submission(pipe, n_rows=20_000, limits=Limits(max_bytes=len(text))).predictions)
+        == 20_000
+    )
+    pipe = through_a_pipe(tmp_path / "long", text)
+    with pytest.raises(InvalidSubmission) as refused:
+        validate_submission(pipe, n_rows=20_000, limits=Limits(max_bytes=len(text) - 1))
+    assert kinds(refused.value.problems) == {"too_large": 1}
 
 
 @pytest.mark.parametrize("codec", ["gzip", "zstd"])
