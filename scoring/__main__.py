@@ -19,9 +19,11 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
+from scoring.advice import MAX_GATE_RISK
 from scoring.grade_tables import print_grade
 from scoring.grading import DeviceError, grade
 from scoring.image_ids import ImageIds
+from scoring.labelled_predictions import UnusableLabelsError
 from scoring.metrics import METRICS, MetricConfig
 from scoring.metrics.definition import Definition, definitions, describe, to_markdown
 from scoring.own_metric import MetricFailed, SandboxUnavailable
@@ -30,6 +32,7 @@ from scoring.own_metric.trial import try_metric
 from scoring.problems import InvalidSubmission
 from scoring.solution import Solution, SolutionError
 from scoring.submission_file import validate_submission
+from scoring.uncertainty_commands import advice_for, print_advice, to_json
 
 INVALID = 2
 
@@ -54,29 +57,83 @@ class UnusableError(Exception):
 SubmissionArgument = Annotated[Path, typer.Argument(help=".csv, .csv.gz, .csv.zst or .parquet")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The metric's configuration (JSON).")]
 DeviceOption = Annotated[Device, typer.Option(help="Where to count; the result is the same.")]
+ReplicatesOption = Annotated[
+    int | None,
+    typer.Option(min=0, max=100_000, help="Bootstrap draws, instead of the configuration's number."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @app.command("grade")
 def grade_command(
     submission: SubmissionArgument,
+    *,
     solution: Annotated[Path, typer.Option(help="solution.parquet of the release")],
     config: ConfigOption = None,
     metric_file: Annotated[
         Path | None, typer.Option(help="metric.py of an organizer's own metric, run as the platform runs it")
     ] = None,
     device: DeviceOption = Device.auto,
+    replicates: ReplicatesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score a submission against a solution, public and private."""
     with _reported(as_json):
         metric = _read_config(config) if metric_file is None else own_metric_of(metric_file, config)
-        graded = grade(submission, Solution.load(solution), metric, device=device.value)
+        graded = grade(
+            submission, Solution.load(solution), metric, device=device.value, replicates=replicates
+        )
         if as_json:
             print(json.dumps(graded.to_dict(), allow_nan=False))
         else:
             _warn(graded.warnings)
             print_grade(graded, Console())
+
+
+@app.command("advise")
+def advise_command(
+    submission: SubmissionArgument,
+    *,
+    solution: Annotated[Path | None, typer.Option(help="solution.parquet; or give --labels")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="train.csv, or a Parquet file, that has the predicted images' labels")
+    ] = None,
+    config: ConfigOption = None,
+    max_gate_risk: Annotated[
+        float, typer.Option(min=0.0001, max=0.9999, help="Probability of missing the recall floor.")
+    ] = MAX_GATE_RISK,
+    replicates: ReplicatesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the threshold that keeps the recall floor on other storms, and what it costs in precision."""
+    with _reported(as_json):
+        metric = _read_config(config)
+        told, warnings = advice_for(
+            submission,
+            metric,
+            solution=solution,
+            labels=labels,
+            max_gate_risk=max_gate_risk,
+            replicates=replicates,
+        )
+        if as_json:
+            print(json.dumps(to_json(told), allow_nan=False))
+        else:
+            _warn(warnings)
+            print_advice(told, Console())
+
+
+@app.command("coverage")
+def coverage_command(
+    rounds: Annotated[int, typer.Option(min=1, help="Test sets drawn of each world.")] = 400,
+    replicates: Annotated[int, typer.Option(min=2, help="Bootstrap draws of each.")] = 500,
+    seed: int = 0,
+) -> None:
+    """Measure on simulated worlds how often the intervals hold the truth (the table of the documentation)."""
+    from scoring import coverage  # noqa: PLC0415 - nothing else needs it
+
+    for line in coverage.run(rounds=rounds, replicates=replicates, seed=seed):
+        print(line, flush=True)
 
 
 @app.command("try-metric")
@@ -141,6 +198,36 @@ def metrics_command(
             _print_metrics(found)
 
 
+@app.command("simulate-attacks")
+def simulate_attacks_command(
+    worlds: Annotated[int, typer.Option(min=1, help="Invented public parts; means are printed.")] = 10,
+    images: Annotated[int, typer.Option(min=1000, help="Public images of each.")] = 12_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Attack an invented leaderboard as the literature does: labels that leak in 100 submissions."""
+    from scoring import attacks  # noqa: PLC0415 - for organizers alone
+
+    rows = attacks.table(worlds=worlds, images=images)
+    if as_json:
+        print(json.dumps([row.to_dict() for row in rows], allow_nan=False))
+        return
+    table = Table(title=f"{attacks.SUBMISSIONS} submissions, {images:,} public images", title_justify="left")
+    for column in ("attack", "shown", "digits", "labels", "typhoons", "bits", "inflation"):
+        table.add_column(column, justify="left" if column in {"attack", "shown"} else "right")
+    for row in rows:
+        leak = row.leak
+        table.add_row(
+            row.attack,
+            row.protection,
+            "–" if row.digits is None else str(row.digits),
+            f"{leak.named:,}",
+            f"{leak.positives:,}",
+            f"{leak.bits:,.0f}",
+            "–" if leak.inflation is None else f"{leak.inflation:.4f}",
+        )
+    Console().print(table)
+
+
 @app.command("benchmark")
 def benchmark_command(
     rows: Annotated[int, typer.Option(min=100)] = 1_120_000,
@@ -185,7 +272,14 @@ def _reported(as_json: bool) -> Iterator[None]:
     except MetricFailed as error:
         print(f"error: the metric failed: {error.reason}\n{error.report()}", file=sys.stderr)
         raise typer.Exit(1) from error
-    except (DeviceError, SandboxUnavailable, SolutionError, UnusableError, UnusableMetricError) as error:
+    except (
+        DeviceError,
+        SandboxUnavailable,
+        SolutionError,
+        UnusableError,
+        UnusableLabelsError,
+        UnusableMetricError,
+    ) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
     except OSError as error:

@@ -28,6 +28,7 @@ class Advice:
     cost_interval: its middle 95 % in (ordinary) draws.
     """
 
+    recall_floor: float
     max_gate_risk: float
     threshold: float
     called_fraction: float
@@ -45,6 +46,7 @@ class Advice:
         positive image, so it is told as ``called_percent`` of the images to call, rounded up to three digits
         (more called images never raise the risk of missing the gate)."""
         return {
+            "recall_floor": self.recall_floor,
             "max_gate_risk": self.max_gate_risk,
             "called_percent": round_up(100 * self.called_fraction),
             "precision": self.precision,
@@ -124,6 +126,7 @@ def advise(
         precision, recall = _operating_point(tally, threshold)
         tp, fp, *_ = tally.at(threshold)
         return Advice(
+            recall_floor=config.recall_floor,
             max_gate_risk=max_gate_risk,
             threshold=threshold,
             called_fraction=(tp + fp) / (tally.positives + tally.negatives),

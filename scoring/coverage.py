@@ -7,7 +7,7 @@ coverage`` prints the table that is in `docs/uncertainty.md`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from statistics import NormalDist
 from typing import Literal
 
@@ -112,6 +112,10 @@ class Coverage:
     missed_as_advised: float
     told_apart: float
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        return astuple(self)[3:]
+
 
 def measure(
     world: World, *, rounds: int = 400, replicates: int = 500, seed: int = 0, recall_floor: float = 0.79
@@ -147,30 +151,25 @@ def measure(
     return Coverage(world, precision, rounds, *np.mean(held, axis=0).tolist())
 
 
-def table(coverages: list[Coverage]) -> Iterator[str]:
-    """Lines of Markdown."""
+def run(*, rounds: int, replicates: int, seed: int) -> Iterator[str]:
+    """The table of all `WORLDS`, in lines of Markdown, each as soon as it is known."""
     yield (
         "| storms | blocks | sizes | shared by storm | by block | separation | true score | score"
         " | (percentile) | precision | recall | missed, best | missed, advised | told apart |"
     )
     yield "|" + " --- |" * 14
-    for each in coverages:
-        world = each.world
-        shares = (
-            each.score,
-            each.percentile,
-            each.precision,
-            each.recall,
-            each.missed_at_best,
-            each.missed_as_advised,
-            each.told_apart,
-        )
-        yield (
-            f"| {world.storms} | {world.blocks} | {world.sizes} | {world.shared} | {world.shared_by_block}"
-            f" | {world.separation} | {each.truth:.3f} | "
-            + " | ".join(f"{share:.1%}" for share in shares)
-            + " |"
-        )
+    for world in WORLDS:
+        yield table_row(measure(world, rounds=rounds, replicates=replicates, seed=seed))
+
+
+def table_row(measured: Coverage) -> str:
+    world = measured.world
+    cells = [
+        *(world.storms, world.blocks, world.sizes, world.shared, world.shared_by_block, world.separation),
+        f"{measured.truth:.3f}",
+        *(f"{share:.1%}" for share in measured.shares),
+    ]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _holds(interval: npt.ArrayLike | None, truth: float) -> bool:

@@ -60,14 +60,14 @@ def advice_for(
         )
     except ValueError as error:
         raise UnusableLabelsError(str(error)) from error
-    return {str(labels): advice}, warnings
+    return {"labels": advice}, warnings
 
 
-def print_advice(told: dict[str, Advice], config: RecallConstrainedPrecision, console: Console) -> None:
+def print_advice(told: dict[str, Advice], console: Console) -> None:
     first = next(iter(told.values()))
     table = Table(
-        title=f"The threshold that misses a recall of {config.recall_floor:g} with a probability of at most"
-        f" {first.max_gate_risk:g} on other storms",
+        title=f"The threshold that keeps a recall of {first.recall_floor:g} on other storms"
+        f" in {1 - first.max_gate_risk:.4g} of all cases",
         title_justify="left",
     )
     table.add_column()
