@@ -7,13 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud_images import Release
-from scoring import MetricConfig, Result
+from scoring import Result
 from scoring import evaluate as evaluate_predictions
-from starter_kit.data import TrainingData, load_training_data
-from starter_kit.errors import StarterKitError
-from starter_kit.predict import OnProgress, predict_ensemble
-from starter_kit.run_folder import Run
+from scoring.metrics import RecallConstrainedPrecision
+from starter_kit.data import TrainingData
+
+
+def metric_at(recall_floor: float) -> RecallConstrainedPrecision:
+    """What is scored: the best precision at a recall of at least the floor."""
+    return RecallConstrainedPrecision(recall_floor=recall_floor)
 
 
 def precision_at_recall(
@@ -31,11 +33,10 @@ def precision_at_recall(
     storms, hours: of each image, (N,), hours since 1970. With them the result carries its interval and its
     standard error, from `replicates` draws of whole storms and blocks of days.
     """
-    metric = {"metric": "recall_constrained_precision", "recall_floor": recall_floor}
     return evaluate_predictions(
         labels,
         scores,
-        MetricConfig.model_validate(metric),
+        metric_at(recall_floor),
         clusters=storms,
         times=None if hours is None else (hours * 3_600_000).astype("datetime64[ms]"),
         replicates=replicates,
@@ -58,25 +59,3 @@ def on_validation(scores: NDArray[np.float64], data: TrainingData, recall_floor:
         storms=[data.storms[position] for position in held_back],
         hours=data.hours[held_back],
     )
-
-
-def evaluate_runs(
-    runs: Sequence[Run], release: Release, *, tta: bool = False, on_progress: OnProgress | None = None
-) -> Result:
-    """The score of one run, or of the mean of several, on the validation storms that all of them held back.
-
-    Raises StarterKitError where the runs held back different storms: what is validation to one, another has
-    learned by heart.
-    """
-    split, recall_floor = runs[0].config.validation, runs[0].config.metric.recall_floor
-    for run in runs[1:]:
-        if run.config.validation != split:
-            raise StarterKitError(
-                f"{runs[0].directory} and {run.directory} held back different storms (their [validation] "
-                "differs), so no image is new to both. Evaluate one by one; give predict a --threshold."
-            )
-    data = load_training_data(release, split)
-    scores = predict_ensemble(
-        [run.model for run in runs], data.images, data.validation, tta=tta, on_progress=on_progress
-    )
-    return on_validation(scores, data, recall_floor)
