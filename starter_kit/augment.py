@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud_images.manifest import Scale
+from starter_kit.batch_augment import MEAN_GREY
 from starter_kit.sections import AugmentConfig
 
 # Its import would otherwise ask the network for a newer version.
@@ -32,8 +33,6 @@ import albumentations as A
 import cv2
 
 Images = NDArray[np.uint8]
-MEAN_GREY = 81
-"""What cutout fills in: the mean of the synthetic world."""
 
 
 def build_augmentation(

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from cloud_images.manifest import Scale
-from starter_kit.augment import MEAN_GREY
 from starter_kit.sections import AugmentConfig
 
 Tensor = torch.Tensor
 Vary = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """vary(images uint8 (B, 64, 64), labels float (B,)) -> the same, varied."""
+
+MEAN_GREY = 81
+"""What cutout fills in: the mean of the synthetic world."""
 
 # A view of the square: transposed first, then mirrored north-south, then east-west.
 AS_IT_IS, NORTH_SOUTH, EAST_WEST, HALF_TURN = (0, 0, 0), (0, 1, 0), (0, 0, 1), (0, 1, 1)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cloud_images import Release, ReleaseError
 from cloud_images.shards import ShardedImages
 from starter_kit.atomic_file import written_whole
+from starter_kit.batch_augment import shifted
 from starter_kit.errors import StarterKitError
 from starter_kit.model import CycloneClassifier
 
@@ -34,6 +35,14 @@ def eight_views(images: torch.Tensor) -> list[torch.Tensor]:
     return turned + [view.flip(2) for view in turned]
 
 
+def all_views(images: torch.Tensor, *, tta: bool, shift: int) -> list[torch.Tensor]:
+    """The views that test-time augmentation averages, (B, 64, 64) each: the image, with `tta` its eight, and
+    with a `shift` the same of the image moved by so many pixels up, down, left and right."""
+    moves = torch.tensor([[0, 0], [-1, 0], [1, 0], [0, -1], [0, 1]], device=images.device) * shift
+    copies = [shifted(images, move.expand(len(images), 2)) for move in moves] if shift else [images]
+    return [view for copy in copies for view in (eight_views(copy) if tta else [copy])]
+
+
 @torch.inference_mode()
 def predict_logits(
     model: CycloneClassifier,
@@ -41,12 +50,13 @@ def predict_logits(
     positions: NDArray[np.int64],
     *,
     tta: bool = False,
+    shift: int = 0,
     batch_size: int = 512,
     on_progress: OnProgress | None = None,
 ) -> Scores:
     """Logits of the images at `positions`, float64 (len(positions),); the model is left in evaluation mode.
 
-    tta: test-time augmentation, the mean of the logits of the eight views; about 8 times the work.
+    tta, shift: test-time augmentation, the mean of the logits of `all_views`; 8, 5 or 40 times the work.
     """
     model.eval()
     device = next(model.parameters()).device
@@ -55,8 +65,8 @@ def predict_logits(
         batch = torch.from_numpy(images[positions[start : start + batch_size]]).to(
             device
         )  # (B, 64, 64) uint8
-        views = eight_views(batch) if tta else [batch]
-        mean = torch.stack([model(view).cpu().double() for view in views]).mean(dim=0)  # (B,)
+        views = all_views(batch, tta=tta, shift=shift)
+        mean = torch.stack([model(view) for view in views]).cpu().double().mean(dim=0)  # (B,)
         logits[start : start + len(batch)] = mean.numpy()
         if on_progress:
             on_progress(len(batch))
@@ -74,13 +84,15 @@ def predict_ensemble(
     positions: NDArray[np.int64],
     *,
     tta: bool = False,
+    shift: int = 0,
     on_progress: OnProgress | None = None,
 ) -> Scores:
     """The mean of the models' probabilities, float64 (len(positions),) in 0 … 1, higher is more
     cyclone-like."""
     total = np.zeros(len(positions))
     for model in models:
-        total += probability(predict_logits(model, images, positions, tta=tta, on_progress=on_progress))
+        logits = predict_logits(model, images, positions, tta=tta, shift=shift, on_progress=on_progress)
+        total += probability(logits)
     return total / len(models)
 
 
@@ -89,9 +101,21 @@ def predict_test(
     release: Release,
     *,
     tta: bool = False,
+    shift: int = 0,
     on_progress: OnProgress | None = None,
 ) -> pl.DataFrame:
-    """`image_id` and `score` of every test image, in the order of the release. Raises StarterKitError."""
+    """`image_id` and `score` of every test image, in the order of the release, as `predict_ensemble` scores
+    them. Raises StarterKitError."""
+
+    def score(images: ShardedImages, positions: NDArray[np.int64]) -> Scores:
+        return predict_ensemble(models, images, positions, tta=tta, shift=shift, on_progress=on_progress)
+
+    return score_test(release, score)
+
+
+def score_test(release: Release, score: Callable[[ShardedImages, NDArray[np.int64]], Scores]) -> pl.DataFrame:
+    """`image_id` and `score` of every test image, by a function of images and positions. Raises
+    StarterKitError."""
     try:
         image_ids, images = release.test_ids(), release.test_images
     except ReleaseError as error:
@@ -101,8 +125,7 @@ def predict_test(
             f"{release.directory} has {len(image_ids)} rows in test.csv and {len(images)} test images; "
             "downloading again repairs it."
         )
-    scores = predict_ensemble(models, images, np.arange(len(images)), tta=tta, on_progress=on_progress)
-    return pl.DataFrame({"image_id": image_ids, "score": scores})
+    return pl.DataFrame({"image_id": image_ids, "score": score(images, np.arange(len(images)))})
 
 
 def write_submission(path: Path, table: pl.DataFrame) -> None:

@@ -8,8 +8,8 @@ import torch
 from scipy import ndimage
 
 from cloud_images.manifest import Scale
-from starter_kit.augment import MEAN_GREY, build_augmentation
-from starter_kit.batch_augment import build_batch_augmentation, mixed, moved, pasted, shifted
+from starter_kit.augment import build_augmentation
+from starter_kit.batch_augment import MEAN_GREY, build_batch_augmentation, mixed, moved, pasted, shifted
 from starter_kit.sections import AugmentConfig
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)

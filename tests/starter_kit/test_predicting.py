@@ -11,7 +11,14 @@ import torch
 from cloud_images import open_release
 from scoring import ImageIds, MetricConfig, Solution, grade, validate_submission
 from starter_kit.errors import StarterKitError
-from starter_kit.predict import eight_views, predict_logits, predict_test, probability, write_submission
+from starter_kit.predict import (
+    all_views,
+    eight_views,
+    predict_logits,
+    predict_test,
+    probability,
+    write_submission,
+)
 from starter_kit.run_folder import load_run
 from starter_kit.train import train
 
@@ -121,7 +128,44 @@ def test_tta_gives_all_views_of_an_image_the_same_score(run_folder, release):
     views = torch.cat(eight_views(image)).numpy()
     everywhere = predict_logits(model, views, np.arange(8), tta=True)
     np.testing.assert_allclose(everywhere, everywhere[0], rtol=1e-4, atol=1e-5)
-    assert np.ptp(predict_logits(model, views, np.arange(8))) > 1e-3
+    assert np.ptp(predict_logits(model, views, np.arange(8))) > 3e-4
+
+
+def test_shifted_views_are_the_image_moved_four_ways_and_with_tta_each_of_them_eightfold():
+    image = torch.randint(0, 256, (1, 64, 64), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    views = all_views(image, tta=False, shift=2)
+    assert torch.equal(views[0], image)
+    inner = [view[:, 2:-2, 2:-2] for view in views[1:]]
+    expected = [image[:, 4:, 2:-2], image[:, :-4, 2:-2], image[:, 2:-2, 4:], image[:, 2:-2, :-4]]
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(inner, expected, strict=True))
+    every = {view.numpy().tobytes() for view in all_views(image, tta=True, shift=2)}
+    assert every == {turned.numpy().tobytes() for view in views for turned in eight_views(view)}
+    assert len(every) == 40
+
+
+def test_the_logit_is_the_mean_of_the_views_logits(run_folder, release):
+    model = load_run(run_folder, CPU).model
+    images = torch.from_numpy(release.test_images[:5])
+    with torch.inference_mode():
+        views = [model(view).double().numpy() for view in all_views(images, tta=True, shift=3)]
+    ours = predict_logits(model, release.test_images, np.arange(5), tta=True, shift=3)
+    np.testing.assert_allclose(ours, np.mean(views, axis=0), rtol=1e-5, atol=1e-6)
+
+
+def test_a_margin_lowers_the_threshold_and_the_risk_and_tells_its_price(
+    label_release, run_folder, shell, tmp_path
+):
+    called = {}
+    for risk in (None, "0.3", "0.02"):
+        file = tmp_path / f"{risk}.csv"
+        words = ("predict", run_folder, "--data", label_release, "--out", file)
+        ended = shell(*words, *(("--max-gate-risk", risk) if risk else ()))
+        assert ended.status == 0, ended.err
+        called[risk] = pl.read_csv(file)["label"].sum()
+    assert called[None] <= called["0.3"] <= called["0.02"]
+    assert called[None] < called["0.02"]
+    assert "is missed with probability 0.0" in ended.out
+    assert "The margin costs" in ended.out
 
 
 def test_the_size_of_a_batch_changes_nothing(run_folder, release):
