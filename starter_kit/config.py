@@ -60,9 +60,10 @@ def named_configs() -> list[str]:
 
 
 def summary(name: str) -> str:
-    """What a named configuration is: the comment at the top of its file, in one line."""
-    lines = _named_text(name).splitlines()
-    return " ".join(line.lstrip("# ") for line in lines[: _first_without_comment(lines)])
+    """What a named configuration is: the first paragraph of its file's comment, in one line."""
+    lines = [line.removeprefix("#").strip() for line in _named_text(name).splitlines() if line[:1] in "#"]
+    end = lines.index("") if "" in lines else len(lines)
+    return " ".join(lines[:end])
 
 
 def load_config(name_or_file: str | Path = "baseline", overrides: Iterable[str] = ()) -> Config:
@@ -145,10 +146,6 @@ def _read_toml(name_or_file: str | Path) -> dict[str, Any]:
 
 def _named_text(name: str) -> str:
     return (resources.files("starter_kit") / "configs" / f"{name}.toml").read_text(encoding="utf-8")
-
-
-def _first_without_comment(lines: list[str]) -> int:
-    return next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
 
 
 def _merged(shared: dict[str, Any], member: dict[str, Any]) -> dict[str, Any]:
