@@ -390,3 +390,17 @@ def test_finals_and_limits_stay(typhoons, entries, alice):
     entries[1].refresh_from_db()
     assert entries[1].is_final
     assert remaining_today(entries[0].team) == left
+
+
+def test_ladders_are_climbed_anew_already_in_the_preview(typhoons, entries):
+    """The first of Team Alice's entries is clearly better: the second is no rung, and is not shown."""
+    typhoons.ladder = True
+    typhoons.save()
+    rescoring = ready(typhoons, metric=STRICTER)
+    rungs = {entry: score.is_rung for entry, score in new_scores(rescoring).items()}
+    assert rungs == {entries[0]: True, entries[1]: False, entries[2]: True}
+    preview = public_standings(typhoons, rescoring)
+    publish_rescoring(user=None, rescoring=rescoring)
+    typhoons.refresh_from_db()
+    assert public_standings(typhoons) == preview
+    assert [entry.scores.first().is_rung for entry in entries] == [True, False, True]
