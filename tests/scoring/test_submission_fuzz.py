@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scoring import InvalidSubmission, Limits, fast_path
+from scoring import ImageIds, InvalidSubmission, Limits, fast_path, validate_submission
 from tests.scoring.cases import FORM_2018, LABELS, clean_csv, image_ids, validate
 
 COUNT = 6
@@ -62,9 +62,12 @@ def reference(text: str) -> list[float] | None:
     return [found[name] for name in NAMES] if len(found) == COUNT else None
 
 
-def reads_or_refuses(file, content, config=None):
+def reads_or_refuses(file, content, config=None, ids=None):
     try:
-        return validate(file, content, COUNT, config=config, limits=LIMITS).predictions.tolist()
+        if ids is None:
+            return validate(file, content, COUNT, config=config, limits=LIMITS).predictions.tolist()
+        file.write_bytes(content)
+        return validate_submission(file, ids=ids, config=config, limits=LIMITS).predictions.tolist()
     except InvalidSubmission as refused:
         problems = refused.problems
     assert problems
@@ -163,12 +166,15 @@ SOUND = {
 @pytest.mark.parametrize("form", SOUND)
 def test_sound_files_with_some_bytes_changed(file, form):
     sound = np.frombuffer(SOUND[form], np.uint8)
+    remembering = ImageIds(NAMES)
+    assert reads_or_refuses(file, SOUND[form], ids=remembering) is not None
     rng = np.random.default_rng(7)
     for _ in range(400):
         damaged = sound.copy()
         where = rng.integers(0, len(damaged), rng.integers(1, 4))
         damaged[where] = rng.integers(0, 256, len(where))
-        reads_or_refuses(file, damaged.tobytes())
+        content = damaged.tobytes()
+        assert reads_or_refuses(file, content) == reads_or_refuses(file, content, ids=remembering)
 
 
 @pytest.mark.parametrize("form", SOUND)
