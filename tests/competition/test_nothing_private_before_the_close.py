@@ -19,6 +19,9 @@ from tests.competition.cast import (
     PRIVATE_RECALL,
     PRIVATE_THRESHOLD,
     PRIVATE_VALUE,
+    PUBLIC_COUNTS,
+    PUBLIC_THRESHOLD,
+    PUBLIC_VALUE,
     World,
     build_world,
 )
@@ -58,6 +61,27 @@ def test_no_answer_before_the_close_holds_a_private_number(role, world, secrets)
     assert any(PUBLIC_SHOWN in answer for answer in answers.values())  # it does read the scores
     leaks = [f"{url}: {secret}" for url, answer in answers.items() for secret in secrets if secret in answer]
     assert not leaks, leaks
+
+
+@pytest.mark.parametrize("role", ["anonymous", "carol", "alice", "dave"])
+def test_no_answer_before_the_close_holds_an_exact_public_number(role, world):
+    """Counts, thresholds, a precision finer than the digits: each tells of single images. So does knowing
+    what of one's own submissions is taken for probing."""
+    counts = [text for count in PUBLIC_COUNTS.values() for text in (str(count), f"{count:,}")]
+    exact = [str(PUBLIC_VALUE)[:8], str(PUBLIC_THRESHOLD)[:5], *counts]
+    signs = ["nothing in common", "robing", "lift"]
+    answers = crawl(world.client(role), start_urls(world))
+    leaks = [f"{url}: {each}" for url, text in answers.items() for each in exact + signs if each in text]
+    assert not leaks, leaks
+    # The same search finds them where they may be read.
+    organizers = "".join(crawl(world.client("organizer"), start_urls(world)).values())
+    assert all(each in organizers for each in (*exact[:2], counts[0], signs[0]))
+    world.competition.closes_at = timezone.now() - timedelta(seconds=1)
+    world.competition.save()
+    if role == "alice":
+        answers = "".join(crawl(world.client(role), start_urls(world)).values())
+        assert all(each in answers for each in (*exact[:2], counts[0]))
+        assert not any(each in answers for each in signs[:2])
 
 
 def test_staff_cannot_ask_the_administration_about_private_numbers(world):
