@@ -8,7 +8,7 @@ more than a participant does, namely how many of the public images are positive.
 - Reading thresholds: each image gets a score of its own; a threshold in the answer is that of a positive.
 - Counting blocks: a block of images is called positive on top of a fair entry; the change of recall counts
   its positives, and blocks are halved (group testing; single flips are blocks of one).
-- Whitehill, J. (2018), Climbing the Kaggle leaderboard by exploiting the log-loss oracle, arXiv:1707.01825:
+- Whitehill, J. (2017), Climbing the Kaggle leaderboard by exploiting the log-loss oracle, arXiv:1707.01825:
   log-odds of a batch in powers of two make every labelling another loss.
 - Whitehill, J. (2016), Exploiting an oracle that reports AUC scores in machine learning contests, AAAI-16,
   arXiv:1506.01339: of a few images in a known order, the labellings that fit the AUC are enumerated.
