@@ -9,6 +9,7 @@ from typing import Any
 from django.core.files import File
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -141,13 +142,14 @@ def _tell(effect: BeforeAfter, console: Console) -> None:
         for line in board.changed:
             cells = zip(_cells(line.before), _cells(line.after), strict=True)
             rank, score, recall = (f"{before} → {after}" for before, after in cells)
-            table.add_row(rank, line.team, score, recall)
+            table.add_row(rank, escape(line.team), score, recall)
         console.print(table if board.changed else f"{name} standings: nothing changes.")
 
 
 def _tell_failures(rescoring: Rescoring, console: Console) -> None:
     for failure in rescoring.failures.select_related("submission__team"):
-        console.print(f"[red]Not scored:[/] {failure.submission}: {failure.error}")
+        told = f"{failure.submission}: {failure.error}"
+        console.print(f"[red]Not scored:[/] {escape(told)}")
 
 
 def _cells(place: Place | None) -> tuple[str, str, str]:

@@ -36,9 +36,11 @@ def test_unasked_it_publishes_nothing(typhoons, entries, release, tmp_path):
 
 def test_failures_are_named_and_not_published_without_consent(typhoons, entries, capsys):
     Path(entries[0].file.path).unlink()
+    entries[0].team.name = "Team [/bold] Alice"  # no markup of the terminal
+    entries[0].team.save()
     with pytest.raises(CommandError, match="could not be scored"):
         call_command("rescore", "typhoons", "--reason", "Again.", "--publish")
-    assert "Team Alice" in capsys.readouterr().out
+    assert "Team [/bold] Alice" in capsys.readouterr().out
     assert Rescoring.objects.get().state == Rescoring.State.READY
 
 
