@@ -8,6 +8,7 @@ from rich.table import Table
 
 from scoring.grading import Grade
 from scoring.metrics import Result
+from scoring.natural_frequency import in_words
 
 NUMBERS = (
     ("true positives", "tp"),
@@ -43,7 +44,7 @@ def _results(graded: Grade) -> Table:
 
     add("score", lambda result: f"[bold]{decimals(result.score) or 'below the gate'}[/bold]")
     add("95 % interval", lambda result: _interval(result.interval, digits))
-    add("risk of missing the gate", lambda result: decimals(result.probability_below_gate))
+    add("draws of storms below the gate", _risk)
     add("precision", lambda result: decimals(result.precision))
     add("recall", lambda result: decimals(result.recall))
     add("threshold", lambda result: None if result.threshold is None else f"{result.threshold:.6g}")
@@ -52,6 +53,12 @@ def _results(graded: Grade) -> Table:
     for name in graded.public.details or {}:
         add(name.replace("_", " "), lambda result, name=name: decimals((result.details or {}).get(name)))  # type: ignore[misc]
     return table
+
+
+def _risk(result: Result) -> str | None:
+    if result.probability_below_gate is None:
+        return None
+    return in_words(result.probability_below_gate, draws=(result.uncertainty or {}).get("replicates", 1000))
 
 
 def _slices(title: str, entries: list[dict[str, Any]]) -> Table:

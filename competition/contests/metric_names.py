@@ -32,3 +32,19 @@ DIRECTIONS: dict[bool | None, str | Promise] = {
     False: _("lower is better"),
     None: _("as configured"),
 }
+PARAMETER_NAMES: dict[str, str | Promise] = {
+    "threshold": _("Threshold"),
+    "recall_floor": _("Recall floor"),
+    "precision_floor": _("Precision floor"),
+    "recall_above": _("Above which recall"),
+    "curve": _("Curve"),
+    "beta": _("Weight of recall (β)"),
+    "bins": _("Bins of the reliability curve"),
+}
+CHOICE_NAMES: dict[str, str | Promise] = {
+    "per_split": _("per_split: the best one for the public and for the private part"),
+    "from_public": _("from_public: the public part's best one is applied to the private part"),
+    "submitted": _("submitted: what the submission itself decided"),
+    "precision_recall": _("precision_recall: precision over recall"),
+    "roc": _("roc: recall over the share of negatives that are called"),
+}

@@ -5,6 +5,7 @@ from competition.contests import views
 app_name = "contests"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("metrics/", views.metrics, name="metrics"),
     path("theme/", views.theme, name="theme"),
     path("competitions/<slug:slug>/", views.overview, name="overview"),
     path("competitions/<slug:slug>/evaluation/", views.evaluation, name="evaluation"),

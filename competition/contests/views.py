@@ -18,6 +18,7 @@ from competition.contests.models import Competition, Participation, Team
 from competition.contests.pages import render_page, visible_competition
 from competition.contests.teams import accept_invitation, leave_team, rename_team, renew_invitation
 from competition.refusal import Refusal
+from scoring.metrics.definition import SLICES, common_parameters, definitions
 
 THEMES = ("auto", "light", "dark")
 THEME_SECONDS = 365 * 24 * 3600
@@ -36,6 +37,13 @@ def home(request: HttpRequest) -> HttpResponse:
     ]
     competitions = sorted(visible, key=lambda one: order.index(one.state))
     return render(request, "contests/home.html", {"competitions": competitions})
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """What each metric is, in the words of its own definition."""
+    context = {"metrics": definitions(), "common": common_parameters(), "slices": SLICES}
+    return render(request, "contests/metrics.html", context)
 
 
 @require_POST

@@ -12,9 +12,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from competition.contests.models import Competition, RulesVersion
+from competition.datasets.downloads import current_release
 from competition.datasets.models import Release
 from competition.datasets.registration import register_release
-from competition.organizing.metric import canonical, refuse_other_files, refuse_untried, validated
+from competition.organizing.metric import (
+    canonical,
+    refuse_impossible_slices,
+    refuse_other_files,
+    refuse_untried,
+    validated,
+)
 from competition.refusal import Refusal
 from competition.submissions import yardstick
 from competition.submissions.models import State
@@ -114,6 +121,8 @@ def change_metric(*, competition: Competition, metric: Mapping[str, object]) -> 
         _refuse_if_closed(competition)
         refuse_other_files(competition, new)
         refuse_untried(competition, new)
+        release = current_release(competition)
+        refuse_impossible_slices(new, release.solution_path if release else None)
         _write(competition, metric=new, metric_version=competition.metric_version + 1)
     log.info("competition.metric_changed", competition=competition.slug, version=competition.metric_version)
     return True

@@ -1,14 +1,17 @@
 """A metric configuration as it is stored, and what would not go with it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from competition.contests.models import Competition, OwnMetric
 from competition.refusal import Refusal
-from scoring import MetricConfig
+from scoring import MetricConfig, SolutionError
+from scoring.metrics.slices import check_slices
 
 
 def validated(metric: Mapping[str, object]) -> dict[str, Any]:
@@ -40,6 +43,20 @@ def refuse_other_files(competition: Competition, metric: Mapping[str, Any]) -> N
             % {"old": before, "new": metric["prediction"]},
             code="prediction_is_settled",
         )
+
+
+def refuse_impossible_slices(metric: Mapping[str, Any], solution: Path | None) -> None:
+    """Raises Refusal where `metric` slices by a column that the solution lacks, or that has too many values.
+
+    solution: the `solution.parquet` in force; None where there is no data yet.
+    """
+    config = MetricConfig.model_validate(dict(metric))
+    if solution is None:
+        return
+    try:
+        check_slices(config, solution)
+    except SolutionError as error:
+        raise Refusal(capfirst(str(error)), code="slices_impossible") from None
 
 
 def refuse_untried(competition: Competition, metric: Mapping[str, Any]) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from django import forms
+from django.urls import reverse_lazy
 from django.utils.functional import Promise
-from django.utils.text import capfirst
+from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
-from competition.contests.metric_names import FAMILY_NAMES, METRIC_NAMES
+from competition.contests.metric_names import CHOICE_NAMES, FAMILY_NAMES, METRIC_NAMES, PARAMETER_NAMES
 from competition.contests.models import Competition
 from scoring import MetricConfig
 from scoring.metrics.definition import Definition, Parameter, definitions
@@ -21,15 +22,6 @@ PREDICTIONS: dict[str, Text] = {
     "label": _("label: 0 or 1, as in 2018"),
     "probability": _("probability: a score from 0 to 1"),
 }
-LABELS: dict[str, Text] = {
-    "threshold": _("Threshold"),
-    "recall_floor": _("Recall floor"),
-    "precision_floor": _("Precision floor"),
-    "recall_above": _("Above which recall"),
-    "curve": _("Curve"),
-    "beta": _("Weight of recall (β)"),
-    "bins": _("Bins of the reliability curve"),
-}
 HELP: dict[str, Text] = {
     "threshold": _("Where the line between typhoon and none is drawn through the scores."),
     "recall_floor": _("Above 0, at most 1. Entries whose recall is lower stand below the gate."),
@@ -38,13 +30,6 @@ HELP: dict[str, Text] = {
     "curve": _("The curve whose area is taken."),
     "beta": _("Above 0. At 2, recall counts twice as much as precision."),
     "bins": _("2 to 100. Probabilities are put into bins of equal width to see how honest they are."),
-}
-CHOICES: dict[str, Text] = {
-    "per_split": _("per_split: the best one for the public and for the private part"),
-    "from_public": _("from_public: the public part's best one is applied to the private part"),
-    "submitted": _("submitted: what the submission itself decided"),
-    "precision_recall": _("precision_recall: precision over recall"),
-    "roc": _("roc: recall over the share of negatives that are called"),
 }
 COMMON = ("metric", "prediction", "slices", "digits")
 # An organizer's file is uploaded and adopted on pages of its own.
@@ -55,7 +40,15 @@ class MetricForm(forms.Form):
     """A metric configuration, checked by MetricConfig. The fields of other metrics than the chosen one are
     not asked for: scripts hide them, and what they hold is left aside."""
 
-    metric = forms.ChoiceField(label=_("Metric"))
+    metric = forms.ChoiceField(
+        label=_("Metric"),
+        help_text=format_lazy(
+            '{} <a href="{}">{}</a>',
+            _("What each of them measures:"),
+            reverse_lazy("contests:metrics"),
+            _("all metrics and their definitions"),
+        ),
+    )
     prediction = forms.ChoiceField(
         label=_("Prediction"),
         choices=list(PREDICTIONS.items()),
@@ -164,13 +157,13 @@ def _parameters(found: dict[str, Definition]) -> dict[str, tuple[Parameter, list
 
 def _field(parameter: Parameter, metrics: list[str]) -> forms.Field:
     named = {
-        "label": LABELS.get(parameter.name, capfirst(parameter.name.replace("_", " "))),
+        "label": PARAMETER_NAMES.get(parameter.name, capfirst(parameter.name.replace("_", " "))),
         "help_text": HELP.get(parameter.name, parameter.description),
         "required": False,
         "initial": parameter.default,
     }
     if parameter.choices:
-        choices = [(choice, CHOICES.get(choice, choice)) for choice in parameter.choices]
+        choices = [(choice, CHOICE_NAMES.get(choice, choice)) for choice in parameter.choices]
         field: forms.Field = forms.ChoiceField(choices=choices, **named)
     elif parameter.kind == "integer":
         field = forms.IntegerField(**named)

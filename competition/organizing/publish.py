@@ -7,8 +7,9 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from competition.contests.models import Competition
+from competition.datasets.downloads import current_release
+from competition.organizing.metric import refuse_impossible_slices
 from competition.refusal import Refusal
-from scoring import MetricConfig
 
 log = structlog.get_logger(__name__)
 
@@ -16,7 +17,8 @@ log = structlog.get_logger(__name__)
 def missing_for_publication(competition: Competition) -> list[str]:
     """What a draft still lacks, each in a sentence that says what to do; empty when it may be published."""
     missing = []
-    if not competition.releases.filter(is_current=True).exists():
+    release = current_release(competition)
+    if release is None:
         missing.append(_("It has no data: register a release."))
     if not competition.overview.strip():
         missing.append(_("The overview is empty: write what the competition is about."))
@@ -25,9 +27,11 @@ def missing_for_publication(competition: Competition) -> list[str]:
     if competition.closes_at <= timezone.now():
         missing.append(_("It would close in the past: move the deadline."))
     try:
-        MetricConfig.model_validate(competition.metric)
+        refuse_impossible_slices(competition.metric, release.solution_path if release else None)
     except ValidationError:
         missing.append(_("The metric configuration is not valid: correct it."))
+    except Refusal as refusal:
+        missing.append(_("The metric does not go with the data: %(reason)s.") % {"reason": refusal.message})
     return missing
 
 

@@ -38,6 +38,10 @@ class Parameter:
     open_high: bool = False
 
     @property
+    def shown_default(self) -> str:
+        return json.dumps(self.default) if self.kind == "list" else str(self.default)
+
+    @property
     def values(self) -> str:
         """What it can be, in words and Markdown."""
         if self.choices:
@@ -152,6 +156,11 @@ An organizer chooses one of these, as a JSON object with its name and its parame
 `{"metric": "f_beta", "beta": 2, "threshold": "from_public"}`. The platform, the starter kit and
 `python -m scoring` compute it with the same code."""
 
+SLICES = f"""\
+{cleandoc(slices.__doc__ or "")}
+
+A column can have at most {slices.MAX_VALUES} values."""
+
 WORDS = """\
 TP are the positive images that are called positive, FP the negative ones that are, FN and TN those that
 are not; P = TP + FN, N = FP + TN. An image is called positive when its score is at or above the threshold, so
@@ -186,9 +195,7 @@ def to_markdown() -> str:
         "",
         "## Slices",
         "",
-        cleandoc(slices.__doc__ or ""),
-        "",
-        f"A column can have at most {slices.MAX_VALUES} values.",
+        SLICES,
     ]
     for each in found:
         lines += ["", f'<a id="{each.name}"></a>', "", describe(each)]
@@ -205,15 +212,17 @@ def describe(each: Definition) -> str:
 
 
 def _table(parameters: list[Parameter] | tuple[Parameter, ...]) -> list[str]:
-    rows = [(f"`{each.name}`", _default(each), each.values, each.description) for each in parameters]
+    rows = [
+        (
+            f"`{each.name}`",
+            "required" if each.required else f"`{each.shown_default}`",
+            each.values,
+            each.description,
+        )
+        for each in parameters
+    ]
     lines = ["| field | default | values | |", "|---|---|---|---|"]
     return [*lines, *(f"| {' | '.join(cell.replace('|', BAR) for cell in row)} |" for row in rows)]
-
-
-def _default(parameter: Parameter) -> str:
-    if parameter.required:
-        return "required"
-    return f"`{json.dumps(parameter.default) if parameter.kind == 'list' else parameter.default}`"
 
 
 def _number(value: float) -> str:

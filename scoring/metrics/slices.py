@@ -15,18 +15,20 @@ Three columns are derived where the solution has none of that name:
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from scoring.metrics.configuration import MetricConfig
 from scoring.metrics.constrained import CALLED
 from scoring.metrics.result import Result
 from scoring.resampling import Clusters, Grouping
-from scoring.solution import Solution, SolutionError
+from scoring.solution import REQUIRED_COLUMNS, Solution, SolutionError
 from scoring.tally import Part
 from scoring.uncertainty import interval
 
@@ -72,10 +74,20 @@ def slice_values(table: pa.Table, column: str) -> pa.ChunkedArray:
     )
 
 
-def check_slices(config: MetricConfig, columns: pa.Table) -> None:
-    """Raises SolutionError where a slice of the configuration cannot be made of a solution's columns."""
-    for column in config.slices:
-        _slicings(columns, column, ())
+def check_slices(config: MetricConfig, path: str | Path) -> None:
+    """Raises SolutionError where a slice of the configuration cannot be made of ``solution.parquet``, of
+    which only the columns in question are read."""
+    if not config.slices:
+        return
+    try:
+        names = [name for name in pq.read_schema(path).names if name not in REQUIRED_COLUMNS]
+        empty = pq.read_schema(path).empty_table().select(names)
+        for column in config.slices:
+            slice_values(empty, column)  # refuses what is missing
+            source = column if column in names else DERIVED[column]
+            _slicings(pq.read_table(path, columns=[source]), column, ())
+    except pa.ArrowException as error:
+        raise SolutionError(f"{path} is not a Parquet file that can be read: {error}") from error
 
 
 def slicings(config: MetricConfig, solution: Solution) -> tuple[list[Slicing], list[Slicing]]:

@@ -74,6 +74,7 @@ TIMELINE = {"opens_at": "{opens}", "closes_at": "2099-01-01T00:00"}
 TABLE = [
     # Competitions
     Row("GET", "/", ALL),
+    Row("GET", "/metrics/", ALL),
     Row("POST", "/theme/", REDIRECTS_ALL, {"theme": "dark"}),
     Row("GET", "/competitions/typhoons/", ALL),
     Row("GET", "/competitions/typhoons/evaluation/", ALL),

@@ -5,6 +5,8 @@ import re
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from scoring import MetricConfig, Solution, SolutionError, grade
@@ -238,9 +240,20 @@ def test_a_column_that_cannot_be_sliced_is_refused_in_words(tmp_path, column, me
     with pytest.raises(SolutionError, match=re.escape(message)):
         grade(path, solution, metric, device="cpu")
     with pytest.raises(SolutionError, match=re.escape(message)):
-        check_slices(metric, solution.columns)
+        check_slices(metric, saved(solution, tmp_path))
 
 
-def test_the_columns_alone_tell_whether_they_can_be_sliced(solution):
+def test_a_file_tells_whether_it_can_be_sliced(solution, tmp_path):
     metric = MetricConfig.model_validate({"slices": ["basin", "lead_time_day", "season", "hemisphere"]})
-    check_slices(metric, solution.columns)
+    check_slices(metric, saved(solution, tmp_path))
+    with pytest.raises(SolutionError, match="slice label: the solution has no such column"):
+        check_slices(MetricConfig.model_validate({"slices": ["label"]}), saved(solution, tmp_path))
+    (tmp_path / "text.parquet").write_text("no table")
+    with pytest.raises(SolutionError, match="is not a Parquet file"):
+        check_slices(metric, tmp_path / "text.parquet")
+
+
+def saved(solution, folder):
+    path = folder / "solution.parquet"
+    pq.write_table(solution.columns.append_column("label", pa.array(solution.labels)), path)
+    return path

@@ -12,8 +12,15 @@ from django.utils.translation import gettext as _
 from competition.accounts.models import User
 from competition.contests.models import Competition
 from competition.datasets.corrections import correct_solution
+from competition.datasets.downloads import current_release
 from competition.datasets.models import Release, SolutionVersion
-from competition.organizing.metric import canonical, refuse_other_files, refuse_untried, validated
+from competition.organizing.metric import (
+    canonical,
+    refuse_impossible_slices,
+    refuse_other_files,
+    refuse_untried,
+    validated,
+)
 from competition.organizing.tasks import enqueue_rescoring
 from competition.refusal import Refusal
 from competition.submissions import yardstick
@@ -68,6 +75,10 @@ def _begin(competition: Competition, *, metric: dict[str, Any] | None, **fields:
     if metric is not None and changed:
         refuse_other_files(competition, metric)
         refuse_untried(competition, metric)
+    release = current_release(competition)
+    if release is not None:
+        solution = release.path_of(fields.get("solution") or release.solution)
+        refuse_impossible_slices(metric if metric and changed else competition.metric, solution)
     rescoring = Rescoring.objects.create(
         competition=competition,
         metric=metric if changed else competition.metric,

@@ -13,6 +13,7 @@ PAGES = {
     "/": ("Find the typhoons", 200, 200, 200),
     C: ("Which clouds become a typhoon", 200, 200, 200),
     f"{C}evaluation/": ("false alarms", 200, 200, 200),
+    "/metrics/": ("Gilbert skill score", 200, 200, 200),
     f"{C}timeline/": ("The data can be downloaded", 200, 200, 200),
     f"{C}prizes/": ("no prizes", 200, 200, 200),
     f"{C}rules/": ("Be fair.", 200, 200, 200),
