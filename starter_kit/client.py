@@ -79,11 +79,13 @@ class PartResult(Answer):
     """The public result: `R` of `python -m scoring grade --json`."""
 
     score: float | None
-    passed_gate: bool
+    passed_gate: bool | None
     precision: float | None = None
     recall: float | None = None
     threshold: float | None = None
     interval: tuple[float, float] | None = None
+    probability_below_gate: float | None = None
+    shown: bool = True  # false where the competition's Ladder holds it back
 
 
 class FileProblem(Answer):
@@ -112,6 +114,8 @@ class Entry(Answer):
     recall: float | None = None
     precision: float | None = None
     interval: tuple[float, float] | None = None
+    tie_band: int | None = None
+    probability_below_gate: float | None = None
     entries: int
     last_submission_at: datetime | None = None
     is_mine: bool = False

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,13 +29,16 @@ from starter_kit.errors import StarterKitError, first_line
 from starter_kit.terminal import console, errors, print_problems, printable, progress_bar, show
 
 if TYPE_CHECKING:
-    from starter_kit.client import Client, Competition, Entry, Submission
+    from starter_kit.client import Client, Competition, Leaderboard, PartResult, Submission
 
 SlugArgument = Annotated[
     str, typer.Argument(metavar="COMPETITION", help="Its name in addresses, as `competitions` lists it.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 SAMPLE = "sample_submission.csv"
+INTERVAL_DIGITS = 3
+WIDE = 110  # columns of a terminal with room for everything
+SHOWN_DRAWS = 100  # the site rounds the risk to hundredths until the close
 
 
 def login(
@@ -193,33 +198,62 @@ def leaderboard(
     if as_json:
         console.print(board.model_dump_json())
         return
+    show(_standings(board, top))
+    if not board.entries:
+        console.print("Nobody has a scored submission yet.")
+        return
+    if any(entry.tie_band is not None for entry in board.entries):
+        console.print("Tied: teams of one letter cannot be told apart from the first of them.")
+    if board.count > top:
+        console.print(f"{board.count} teams in all; --top {board.count} shows them.")
+
+
+def _standings(board: Leaderboard, top: int) -> Table:
     digits = int(board.metric.get("digits", 5))
     table = Table("", box=box.SIMPLE_HEAD)
     table.add_column("Rank", justify="right")
     table.add_column("Team", overflow="fold")
-    for header in ("Score", "Recall", "Entries", "Last (UTC)"):
-        table.add_column(header, justify="right", no_wrap=True)
+    sizes = Counter(entry.tie_band for entry in board.entries if entry.tie_band is not None)
+    shared = sorted(band for band, teams in sizes.items() if teams > 1)
+    letters: dict[int | None, str] = {band: _letters(place) for place, band in enumerate(shared, 1)}
+    cells = {
+        "Score": lambda entry: "below the gate" if entry.score is None else f"{entry.score:.{digits}f}",
+        "95 %": lambda entry: "" if entry.score is None else _span(entry.interval, digits),
+        "Tied": lambda entry: letters.get(entry.tie_band, ""),
+        "Recall": lambda entry: "–" if entry.recall is None else f"{entry.recall:.{digits}f}",
+        "Entries": lambda entry: str(entry.entries),
+        "Last (UTC)": lambda entry: _moment(entry.last_submission_at),
+    }
+    columns = [name for name in cells if any(cells[name](entry) for entry in board.entries)]
+    if "95 %" in columns and console.width < WIDE:
+        columns.remove("Last (UTC)")
+    for name in columns:
+        table.add_column(name, justify="center" if name == "Tied" else "right", no_wrap=True)
     for place, entry in enumerate(board.entries):
         if place < top or entry.is_mine:
-            table.add_row(*_row(entry, digits), style="bold" if entry.is_mine else None)
-    show(table)
-    if not board.entries:
-        console.print("Nobody has a scored submission yet.")
-    elif board.count > top:
-        console.print(f"{board.count} teams in all; --top {board.count} shows them.")
+            first = ("→" if entry.is_mine else "", str(entry.rank), printable(entry.team))
+            told = [cells[name](entry) for name in columns]
+            table.add_row(*first, *told, style="bold" if entry.is_mine else None)
+    return table
 
 
-def _row(entry: Entry, digits: int) -> list[str]:
-    last = entry.last_submission_at
-    return [
-        "→" if entry.is_mine else "",
-        str(entry.rank),
-        printable(entry.team),
-        "below the gate" if entry.score is None else f"{entry.score:.{digits}f}",
-        "–" if entry.recall is None else f"{entry.recall:.{digits}f}",
-        str(entry.entries),
-        last.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if last else "–",
-    ]
+def _span(interval: tuple[float, float] | None, digits: int) -> str:
+    if interval is None:
+        return ""
+    return "–".join(f"{bound:.{min(digits, INTERVAL_DIGITS)}f}" for bound in interval)
+
+
+def _letters(number: int) -> str:
+    """a, b, …, z, aa, …: the first, second, …"""
+    letters = ""
+    while number:
+        number, letter = divmod(number - 1, len(ascii_lowercase))
+        letters = ascii_lowercase[letter] + letters
+    return letters
+
+
+def _moment(moment: datetime | None) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if moment else "–"
 
 
 def _client() -> Client:
@@ -303,13 +337,26 @@ def _print_submission(submission: Submission, *, digits: int) -> None:
     lines = [f"{submission.state}: {submission.url}"]
     lines += [f"Warning: {warning}" for warning in submission.warnings]
     if result is not None:
-        if result.score is None:
-            lines.append(f"Below the gate: recall {result.recall or 0:.{digits}f} on the public part.")
-        else:
-            interval = "" if result.interval is None else " ({:.4f} to {:.4f})".format(*result.interval)
-            lines.append(
-                f"Public score {result.score:.{digits}f}{interval}, recall {result.recall or 0:.{digits}f}."
-            )
+        lines += _told(result, digits)
     if submission.state == "failed":
         lines.append("Scoring failed on the site's side; it does not count against your daily limit.")
     console.print("\n".join(lines))
+
+
+def _told(result: PartResult, digits: int) -> list[str]:
+    if not result.shown:
+        return ["Not shown: it is not clearly better than your best public score."]
+    interval = _span(result.interval, digits)
+    recall = "" if result.recall is None else f", recall {result.recall:.{digits}f}"
+    if result.score is None:
+        lines = [f"Below the gate on the public part{recall}."]
+    else:
+        lines = [
+            f"Public score {result.score:.{digits}f}{interval and f' (95 % interval {interval})'}{recall}."
+        ]
+    if result.probability_below_gate is not None:
+        from scoring.natural_frequency import in_words
+
+        words = in_words(result.probability_below_gate, draws=SHOWN_DRAWS)
+        lines.append(f"Gate risk: {words} draws of storms would put it below the gate at its threshold.")
+    return lines

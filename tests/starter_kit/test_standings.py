@@ -84,6 +84,29 @@ def test_the_private_board_is_asked_for(site, typed):
     assert len(answer["entries"]) == 5
 
 
+def test_intervals_and_ties_are_shown_where_there_are_any(site, typed):
+    bands = (1, 1, 2, 3, 3)
+    site.entries = [
+        each | {"interval": [0.30123, 0.70987], "tie_band": band}
+        for each, band in zip(site.entries, bands, strict=True)
+    ]
+    out = typed("leaderboard", "typhoons").out
+    lines = {
+        name: line for line in out.splitlines() for name in ("Bob", "Charlie", "Dora", "Erik") if name in line
+    }
+    assert "0.301–0.710" in lines["Bob"]
+    assert [" a " in lines[name] for name in ("Bob", "Charlie", "Dora")] == [True, True, False]
+    assert " b " in lines["Erik"]
+    assert "0.301" not in lines["Erik"]  # below the gate there is no score
+    assert "cannot be told apart" in out
+
+
+def test_without_draws_there_is_no_column_for_them(typed):
+    out = typed("leaderboard", "typhoons").out
+    assert "95 %" not in out
+    assert "Tied" not in out
+
+
 def test_an_empty_board_says_so(site, typed):
     site.entries = []
     assert "Nobody has a scored submission yet" in typed("leaderboard", "typhoons").out

@@ -1,6 +1,7 @@
 """Submitting: checked here, uploaded once, waited for; every refusal in a clear sentence."""
 
 import json
+import re
 
 import polars as pl
 import pytest
@@ -66,6 +67,16 @@ def test_wait_prints_the_public_result(typed, submission):
     ended = typed("submit", "typhoons", submission, "--wait")
     assert "scored: http" in ended.out
     assert "Public score 0.0" in ended.out
+    assert re.search(r"95 % interval 0\.\d{3}–0\.\d{3}", ended.out)
+    assert re.search(r"(about|fewer than) \d+ in \d+ draws of storms", " ".join(ended.out.split()))
+
+
+def test_a_score_that_the_ladder_holds_back_is_said_to_be(site, typed, submission):
+    site.ladder = True
+    ended = typed("submit", "typhoons", submission, "--wait")
+    assert ended.status == 0, ended.err
+    assert "not clearly better" in ended.out
+    assert "recall" not in ended.out
 
 
 @pytest.mark.parametrize(("state", "status"), [("invalid", 2), ("failed", 1), ("cancelled", 1)])
