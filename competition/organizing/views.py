@@ -29,6 +29,7 @@ from competition.organizing.amend import (
 from competition.organizing.close import close_competition
 from competition.organizing.create import create_competition
 from competition.organizing.exports import standings_rows
+from competition.organizing.fairness.advice import sharing_the_data
 from competition.organizing.forms import (
     AddressForm,
     ConfirmationForm,
@@ -128,6 +129,12 @@ def new(request: HttpRequest) -> HttpResponse:
                 refusal, status = declined.message, declined.status
             else:
                 messages.success(request, _("Saved as a draft, which only its organizers see."))
+                for other in sharing_the_data(competition):
+                    messages.warning(
+                        request,
+                        _("“%(title)s” runs on the very same data: see Fairness for what that means.")
+                        % {"title": other.title},
+                    )
                 return to("console", competition)
         else:
             status = 422

@@ -20,7 +20,7 @@ def is_next_rung(score: Score, team: Team) -> bool:
     metric = metric_of(competition)
     best = highest_rung(team)
     return is_clear_improvement(
-        _attempt(score, metric), best and _attempt(best, metric), unit=10.0**-metric.digits
+        _attempt(score, metric), _attempt(best, metric) if best else None, unit=10.0**-metric.digits
     )
 
 

@@ -277,5 +277,5 @@ def _note(team: Team, series: Series) -> ProbingSign | None:
         log.info("probing.found", team=team.pk, kind=series.kind, strength=strength)
     sign.strength, sign.evidence, sign.renewed_at = strength, series.evidence, timezone.now()
     sign.save()
-    sign.submissions.add(*series.submissions)
+    sign.submissions.add(*Submission.objects.filter(pk__in=series.submissions))
     return sign

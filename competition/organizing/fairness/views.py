@@ -73,7 +73,7 @@ def dismiss_sign(request: HttpRequest, competition: Competition, pk: int) -> Htt
         dismiss(user=request.user, sign=sign, note=form.cleaned_data["note"])  # type: ignore[arg-type]
         messages.success(request, _("Dismissed. It comes back if the series becomes twice as long."))
     else:
-        messages.error(request, " ".join(form.errors["note"]))
+        messages.error(request, " ".join(map(str, form.errors["note"])))
     return to("fairness", competition)
 
 
