@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from competition.contests.models import Competition, Team
 from competition.datasets.models import Release, SolutionVersion
@@ -146,7 +147,7 @@ class Rescoring(models.Model):
         RUNNING = "running", _("scoring")
         READY = "ready", _("ready to be looked at")
         PUBLISHING = "publishing", _("being published")  # entries that came in meanwhile are scored first
-        PUBLISHED = "published", _("published")
+        PUBLISHED = "published", pgettext_lazy("rescoring", "published")
         DISCARDED = "discarded", _("discarded")
         FAILED = "failed", _("failed")
 
