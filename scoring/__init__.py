@@ -1,5 +1,6 @@
 """Submission file + solution + metric → score: one code for the platform and a participant's machine."""
 
+from scoring.advice import Advice, advise_threshold
 from scoring.file_contents import Limits
 from scoring.grading import ENGINE_VERSION, DeviceError, Grade, evaluate, grade, grade_predictions
 from scoring.image_ids import ImageIds
@@ -13,6 +14,7 @@ from scoring.uncertainty import Comparison, compare, tie_bands
 __all__ = [
     "ENGINE_VERSION",
     "METRICS",
+    "Advice",
     "Comparison",
     "Curve",
     "DeviceError",
@@ -27,6 +29,7 @@ __all__ = [
     "Solution",
     "SolutionError",
     "Submission",
+    "advise_threshold",
     "compare",
     "evaluate",
     "grade",
