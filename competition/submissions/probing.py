@@ -154,9 +154,9 @@ def in_words(sign: ProbingSign) -> str:
             " %(other)s: two accounts of one person, or shared predictions."
         ),
     }
-    return sentences[Kind(sign.kind)] % {
-        "images": 0, "of": 0, "values": 0, **sign.evidence, "other": sign.other_team or ""
-    }  # fmt: skip
+    numbers = {"images": 0, "of": 0, "values": 0, **sign.evidence}
+    shown = {name: f"{number:,}" for name, number in numbers.items()}
+    return sentences[Kind(sign.kind)] % {**shown, "other": sign.other_team or ""}
 
 
 def _small_changes(entries: list[Entry]) -> Series | None:
