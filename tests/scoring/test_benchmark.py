@@ -27,6 +27,7 @@ def test_the_report_has_every_way_its_ratio_and_the_floor(report):
     for way in report["ways"]:
         assert len(way["seconds"]) == 2
         assert way["median_seconds"] > 0
+        assert way["median_cpu_seconds"] > 0
         assert way["rows_per_second"] == pytest.approx(20000 / way["median_seconds"])
         assert way["ratio"] == pytest.approx(way["median_seconds"] / report["ways"][-1]["median_seconds"])
         assert way["peak_mebibytes"] is None or way["peak_mebibytes"] >= 0
