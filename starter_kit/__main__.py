@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from starter_kit import model_commands, platform_commands
+from starter_kit import ablation_command, model_commands, platform_commands
 from starter_kit.errors import StarterKitError
 from starter_kit.terminal import errors, printable
 
@@ -35,6 +35,7 @@ GROUPS: dict[str, list[Callable[..., None]]] = {
         model_commands.predict,
         model_commands.ensemble,
         model_commands.evaluate,
+        ablation_command.ablation,
     ],
 }
 for group, commands in GROUPS.items():

@@ -132,8 +132,8 @@ def test_predict_takes_a_recipes_folder_as_one_model(release, cross_validated, s
     positions = np.arange(30)
     logits = np.stack([
         np.mean([
-            predict_logits(load_run(cross_validated / folder, CPU).model, release.test_images, positions, shift=1)
-            for folder in folders
+            predict_logits(load_run(cross_validated / f, CPU).model, release.test_images, positions, shift=1)
+            for f in folders
         ], axis=0)
         for folders in record.members.values()
     ])  # fmt: skip

@@ -1,0 +1,50 @@
+"""The command that measures what each method brings."""
+# torch takes seconds to import, and `--help` should not wait for it.
+# ruff: noqa: PLC0415, PLR0917
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from starter_kit.model_commands import DeviceOption
+from starter_kit.terminal import console
+
+
+def ablation(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="For the tables; a run that was stopped goes on.")],
+    scale: Annotated[
+        Literal["tiny", "small", "full"],
+        typer.Option(help="`small`: two CPU cores, half an hour; `full`: as large as in 2018, on a GPU."),
+    ] = "small",
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Trainings of each row, instead of the scale's number.")
+    ] = None,
+    rows: Annotated[
+        list[str] | None, typer.Option("--row", metavar="NAME", help="This row alone; repeatable.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="A world with its solution, instead of a new one."),
+    ] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Measure what each method brings: methods in rows, precision at the recall floor, false-alarm ratio.
+
+    Example: `python -m starter_kit ablation --scale small --out ablation`
+
+    Every row is trained with several seeds on one synthetic world and scored on its test images. Writes
+    ablation.md, ablation.csv and ablation.png. The rows are in starter_kit/ablation.toml.
+    """
+    from starter_kit.ablation import read_plan, run_ablation, summarised
+    from starter_kit.ablation_report import write_report
+
+    measured = run_ablation(scale, out, seeds=seeds, only=rows or (), world=data, device=device)
+    table = summarised(measured, read_plan())
+    knobs = read_plan().scales[scale]
+    images = str(data) if data else f"{knobs.train:,} training and {knobs.test:,} test images"
+    write_report(table, out, f"What each method brings (scale {scale}: {images})")
+    console.print((out / "ablation.md").read_text(encoding="utf-8"))
+    console.print(f"Also in {out}: ablation.csv, ablation.png.")

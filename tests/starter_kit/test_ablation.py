@@ -1,0 +1,165 @@
+"""One command measures what each method brings, by the number that is scored."""
+
+import polars as pl
+import pytest
+from PIL import Image
+
+from scoring import MetricConfig, evaluate
+from starter_kit.ablation import Measured, read_plan, recipe_of, run_ablation, summarised
+from starter_kit.errors import StarterKitError
+from starter_kit.sections import Config
+
+SCALES = ["tiny", "small", "full"]
+
+
+def measured(row: str, *precisions: float) -> list[Measured]:
+    return [
+        Measured(row=row, seed=seed, precision=precision, recall=0.79, standard_error=0.02, seconds=1.0)
+        for seed, precision in enumerate(precisions)
+    ]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_row_is_a_recipe_that_can_be_read(scale):
+    plan = read_plan()
+    for row in plan.rows_at(scale):
+        trainings = recipe_of(row, scale, plan.scales[scale], seed=1).trainings()
+        assert all(config.train.seed >= 100 for config in trainings.values()), row.name
+    assert {row.name for row in plan.rows_at("full")} >= {
+        "conventional",
+        "baseline",
+        "strong",
+        "winner, full",
+    }
+
+
+def test_a_row_changes_one_thing_of_the_baseline():
+    plan = read_plan()
+    knobs = plan.scales["small"]
+    baseline = next(row for row in plan.rows if row.name == "baseline")
+    plain = next(iter(recipe_of(baseline, "small", knobs, 0).trainings().values())).model_dump()
+    below = plan.rows[[row.name for row in plan.rows].index("hard negatives") :]
+    for row in below:
+        if row.config != "baseline":
+            continue
+        config = next(iter(recipe_of(row, "small", knobs, 0).trainings().values())).model_dump()
+        changed = [
+            f"{section}.{knob}"
+            for section in plain
+            for knob in plain[section]
+            if plain[section][knob] != config[section][knob]
+        ]
+        assert sorted(changed) == sorted(setting.partition("=")[0] for setting in row.set), row.name
+        assert changed, row.name
+
+
+def test_every_method_of_the_kit_has_a_row():
+    """Losses, samplers and the switches of augmentation, weights and network, each away from its default."""
+    touched = {}
+    for row in read_plan().rows:
+        for setting in row.set:
+            knob, _, value = setting.partition("=")
+            touched.setdefault(knob, set()).add(value)
+    losses = set(Config.model_fields["loss"].annotation.model_fields["name"].annotation.__args__)
+    samplers = set(Config.model_fields["sampler"].annotation.model_fields["name"].annotation.__args__)
+    assert touched["loss.name"] == losses - {"bce"}
+    assert touched["sampler.name"] == samplers - {"balanced"}
+    assert set(touched) >= {
+        "augment.flips", "augment.east_west", "augment.rotations", "augment.rotate_degrees",
+        "augment.shift_pixels", "augment.brightness", "augment.cutout_pixels", "augment.mixup",
+        "augment.cutmix",
+        "loss.label_smoothing", "sampler.per_storm", "model.activation", "train.ema_decay", "ensemble.tta",
+    }  # fmt: skip
+
+
+def test_seeds_do_not_share_the_repeats_of_an_ensemble():
+    plan = read_plan()
+    row, knobs = plan.rows[0], plan.scales["small"]
+    seeds = [
+        config.train.seed
+        for seed in range(3)
+        for config in recipe_of(row, "small", knobs, seed).trainings().values()
+    ]
+    assert len(seeds) == len(set(seeds)) == 30
+
+
+def test_the_false_alarm_ratio_is_set_against_the_conventional_models():
+    rows = [*measured("conventional", 0.4, 0.5), *measured("baseline", 0.7, 0.8)]
+    conventional, baseline = summarised(rows, read_plan())
+    assert conventional["reduction"] == pytest.approx(0)
+    assert baseline["precision"] == pytest.approx(0.75)
+    assert baseline["false_alarm_ratio"] == pytest.approx(0.25)
+    assert baseline["reduction"] == pytest.approx(1 - 0.25 / 0.55)
+
+
+def test_the_interval_is_students_with_the_spread_of_all_rows():
+    rows = [*measured("conventional", 0.4, 0.5), *measured("baseline", 0.7, 0.72)]
+    table = summarised(rows, read_plan())
+    pooled = (((0.05**2) * 2 + (0.01**2) * 2) / 2) ** 0.5  # two degrees of freedom
+    margin = 4.303 * pooled / 2**0.5
+    assert table[1]["high"] == pytest.approx(0.71 + margin, abs=1e-3)
+    assert table[0]["low"] == pytest.approx(0.45 - margin, abs=1e-3)
+
+
+def test_with_one_seed_the_interval_is_that_of_the_storms():
+    (row,) = summarised(measured("baseline", 0.7), read_plan())
+    assert (row["low"], row["high"]) == (
+        pytest.approx(0.7 - 1.96 * 0.02, abs=1e-4),
+        pytest.approx(0.7392, abs=1e-4),
+    )
+    assert row["reduction"] is None
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A tiny ablation by the command's own code."""
+    out = tmp_path_factory.mktemp("ablation") / "tables"
+    run_ablation("tiny", out, seeds=1)
+    return out
+
+
+def test_a_row_is_scored_by_the_platform_on_all_test_images(finished, shell, tmp_path):
+    run, file = finished / "runs" / "focal_loss-0", tmp_path / "s.csv"
+    assert shell("predict", run / "run", "--data", finished / "world", "--out", file).status == 0
+    truth = pl.read_parquet(finished / "world" / "solution.parquet", columns=["image_id", "label"])
+    table = pl.read_csv(file).join(truth, on="image_id")
+    expected = evaluate(table["label"], table["score"], MetricConfig.model_validate({})).precision
+    assert Measured.model_validate_json((run / "measured.json").read_bytes()).precision == expected
+
+
+def test_the_command_goes_on_where_it_stopped_and_writes_its_tables(finished, shell):
+    before = {file: file.stat().st_mtime_ns for file in finished.rglob("measured.json")}
+    assert len(before) == 4
+    ended = shell("ablation", "--scale", "tiny", "--seeds", "1", "--out", finished)
+    assert ended.status == 0, ended.err
+    assert "epoch 1/1" not in ended.out  # nothing was trained again
+    assert before == {file: file.stat().st_mtime_ns for file in finished.rglob("measured.json")}
+    table = pl.read_csv(finished / "ablation.csv")
+    assert table["method"].to_list() == ["conventional", "baseline", "baseline, TTA", "focal loss"]
+    text = (finished / "ablation.md").read_text()
+    for row in table.iter_rows(named=True):
+        assert f"| {row['method']} |" in text
+        assert f"{row['precision']:.3f}" in text
+    with Image.open(finished / "ablation.png") as image:
+        assert image.width > 500
+
+
+def test_the_row_with_tta_uses_the_training_of_its_twin(finished):
+    assert not (finished / "runs" / "baseline__TTA-0" / "run").exists()
+    assert (finished / "runs" / "baseline-0" / "run").exists()
+
+
+def test_a_row_that_does_not_exist_is_refused(shell, tmp_path):
+    ended = shell("ablation", "--scale", "tiny", "--row", "magic", "--out", tmp_path)
+    assert ended.status == 1
+    assert "There is no row “magic”" in ended.err
+
+
+def test_a_world_without_its_solution_is_refused(release, tmp_path):
+    world = tmp_path / "world"
+    world.mkdir()
+    for entry in release.directory.iterdir():
+        if entry.name != "solution.parquet":
+            (world / entry.name).symlink_to(entry)
+    with pytest.raises(StarterKitError, match=r"no solution\.parquet"):
+        run_ablation("tiny", tmp_path / "out", world=world)
