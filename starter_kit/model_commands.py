@@ -19,6 +19,7 @@ from starter_kit.errors import StarterKitError
 from starter_kit.terminal import console, errors, print_problems, progress_bar, show
 
 if TYPE_CHECKING:
+    from scoring import MetricConfig
     from starter_kit.scorers import Judged
     from starter_kit.sections import EnsembleConfig
 
@@ -279,7 +280,7 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="For a submission: solution.parquet, if you have it.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="For a submission: the metric's configuration (JSON).")
+        Path | None, typer.Option(metavar="FILE", help="A metric's configuration (JSON), for any metric.")
     ] = None,
     tta: TtaOption = False,
     tta_shift: ShiftOption = 0,
@@ -295,9 +296,10 @@ def evaluate(
     if solution is not None:
         if len(targets) != 1 or data is not None:
             raise StarterKitError("With --solution, evaluate takes one submission file, and no --data.")
-        results = _grade(targets[0], solution, config)
+        results = _grade(targets[0], solution, _metric(config))
     elif data is not None:
-        results = {"validation": _evaluate_models(targets, data, tta=tta, shift=tta_shift, device=device)}
+        measured = _evaluate_models(targets, data, _metric(config), tta=tta, shift=tta_shift, device=device)
+        results = {"validation": measured}
     else:
         raise StarterKitError("evaluate needs --data DIR for models, or --solution FILE for a submission.")
     if as_json:
@@ -305,12 +307,14 @@ def evaluate(
         return
     table = Table("", *results)
     for name in ("score", "precision", "recall", "threshold", "tp", "fp", "fn", "tn"):
+        if name != "score" and all(result[name] is None for result in results.values()):
+            continue  # a metric without an operating point
         table.add_row(name, *(_shown(result[name]) for result in results.values()))
     show(table)
 
 
 def _evaluate_models(
-    targets: list[Path], data: Path, *, tta: bool, shift: int, device: str
+    targets: list[Path], data: Path, metric: MetricConfig | None, *, tta: bool, shift: int, device: str
 ) -> dict[str, Any]:
     from starter_kit.data import open_data
     from starter_kit.device import choose_device
@@ -319,25 +323,32 @@ def _evaluate_models(
     release = open_data(data)
     scorer = load_scorer(targets, choose_device(device), tta=tta, shift=shift)
     with _progress("validation images") as advance:
-        return scorer.judged(release, on_progress=advance).result().to_dict()
+        return scorer.judged(release, on_progress=advance).result(metric).to_dict()
 
 
-def _grade(submission: Path, solution: Path, config: Path | None) -> dict[str, dict[str, Any]]:
+def _metric(config: Path | None) -> MetricConfig | None:
     from pydantic import ValidationError
 
-    from scoring import InvalidSubmission, MetricConfig, Solution, SolutionError, grade
+    from scoring import MetricConfig
 
     try:
-        metric = MetricConfig.model_validate_json(config.read_bytes()) if config else None
+        return MetricConfig.model_validate_json(config.read_bytes()) if config else None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise StarterKitError(f"{config} is no metric's configuration: {where}: {first['msg']}") from None
+    except OSError as error:
+        raise StarterKitError(str(error)) from None
+
+
+def _grade(submission: Path, solution: Path, metric: MetricConfig | None) -> dict[str, dict[str, Any]]:
+    from scoring import InvalidSubmission, Solution, SolutionError, grade
+
+    try:
         graded = grade(submission, Solution.load(solution), metric)
     except InvalidSubmission as error:
         print_problems(error.summary, [problem.message for problem in error.problems])
         raise typer.Exit(2) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise StarterKitError(
-            f"{config} is no metric's configuration: {first['loc']} {first['msg']}"
-        ) from None
     except (SolutionError, OSError) as error:
         raise StarterKitError(str(error)) from None
     for warning in graded.warnings:

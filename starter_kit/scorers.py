@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cloud_images import Release
 from cloud_images.shards import ShardedImages
-from scoring import Result
+from scoring import MetricConfig, Result, evaluate
 from scoring.advice import Advice, advise_threshold
 from starter_kit.data import TrainingData, load_training_data
 from starter_kit.ensemble_folder import HELD_BACK, Ensemble, is_ensemble, load_ensemble
@@ -40,10 +40,32 @@ class Judged:
         storms = [data.storms[position] for position in positions]
         return cls(scores, data.labels[positions], storms, data.hours[positions], recall_floor)
 
-    def result(self) -> Result:
+    def result(self, metric: MetricConfig | None = None) -> Result:
+        """By another metric than the precision at the recall floor, where one is given. Raises
+        StarterKitError where it does not judge scores, or not these."""
+        if metric is not None:
+            return self._by(metric)
         return precision_at_recall(
             self.scores, self.labels, self.recall_floor, storms=self.storms, hours=self.hours
         )
+
+    def _by(self, metric: MetricConfig) -> Result:
+        if metric.prediction == "label":
+            raise StarterKitError(
+                f"This configuration of {metric.title} judges labels, and models give scores. Make a"
+                " submission with predict --threshold and evaluate that, or set prediction to score."
+            )
+        try:
+            return evaluate(
+                self.labels,
+                self.scores,
+                metric,
+                clusters=self.storms,
+                times=(self.hours * 3_600_000).astype("datetime64[ms]"),
+                device="cpu",
+            )
+        except (TypeError, ValueError) as error:  # a metric of a file, or no image of a class
+            raise StarterKitError(f"{metric.title}: {error}.") from None
 
     def advice(self, max_gate_risk: float) -> Advice:
         """The threshold that misses the recall floor on new storms with at most that probability. Raises

@@ -40,6 +40,8 @@ class MetricForm(forms.Form):
     """A metric configuration, checked by MetricConfig. The fields of other metrics than the chosen one are
     not asked for: scripts hide them, and what they hold is left aside."""
 
+    use_required_attribute = False  # a field that is hidden would keep the browser from sending
+
     metric = forms.ChoiceField(
         label=_("Metric"),
         help_text=format_lazy(
@@ -53,7 +55,7 @@ class MetricForm(forms.Form):
         label=_("Prediction"),
         choices=list(PREDICTIONS.items()),
         help_text=_(
-            "What is submitted for each image. Most metrics take but one of these, and then that is it."
+            "What is submitted for each image. A metric that takes only one of these takes that one."
         ),
     )
     slices = forms.CharField(
@@ -113,9 +115,6 @@ class MetricForm(forms.Form):
         for name in list(self.errors):
             if name not in {*COMMON, "more", *asked}:
                 del self.errors[name]  # of a metric that was not chosen
-        for name in asked - set(self.errors):
-            if cleaned.get(name) in {None, ""}:
-                self.add_error(name, forms.Field.default_error_messages["required"])
         if self.errors:
             return cleaned
         typed = {name: cleaned[name] for name in (*COMMON, *asked)} | cleaned["more"]
@@ -159,7 +158,6 @@ def _field(parameter: Parameter, metrics: list[str]) -> forms.Field:
     named = {
         "label": PARAMETER_NAMES.get(parameter.name, capfirst(parameter.name.replace("_", " "))),
         "help_text": HELP.get(parameter.name, parameter.description),
-        "required": False,
         "initial": parameter.default,
     }
     if parameter.choices:

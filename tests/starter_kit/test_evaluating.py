@@ -42,6 +42,35 @@ def test_the_competitions_metric_can_be_given(release, submission, shell, tmp_pa
     assert json.loads(ended.out)["public"]["score"] == expected
 
 
+@pytest.mark.parametrize(
+    "name", ["precision_constrained_recall", "roc_auc", "partial_auc", "ets", "far", "brier", "log_loss"]
+)
+def test_any_metric_can_be_given_for_a_submission_and_for_models(
+    release, run_folder, submission, shell, tmp_path, *, name
+):
+    config = tmp_path / "metric.json"
+    config.write_text(json.dumps({"metric": name, "replicates": 50, "slices": ["basin"]}))
+    words = ("evaluate", submission, "--solution", release.solution_path, "--config", config)
+    printed = json.loads(shell(*words, "--json").out)
+    metric = MetricConfig.model_validate_json(config.read_bytes())
+    expected = grade(submission, Solution.load(release.solution_path), metric).public
+    assert printed["public"]["score"] == expected.score
+    assert "score" in shell(*words).out
+    models = shell("evaluate", run_folder, "--data", release.directory, "--config", config, "--json")
+    assert models.status == 0, models.err
+    low, high = metric.range
+    score = json.loads(models.out)["validation"]["score"]
+    assert score is None or low <= score <= high
+
+
+def test_models_are_not_judged_as_labels(release, run_folder, shell, tmp_path):
+    config = tmp_path / "metric.json"
+    config.write_text('{"metric": "csi", "prediction": "label"}')
+    ended = shell("evaluate", run_folder, "--data", release.directory, "--config", config)
+    assert ended.status == 1
+    assert "judges labels, and models give scores" in ended.err.replace("\n", " ")
+
+
 def test_the_table_shows_score_and_recall(release, submission, shell):
     out = shell("evaluate", submission, "--solution", release.solution_path).out
     for word in ("public", "private", "score", "recall", "threshold"):
