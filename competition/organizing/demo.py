@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 import cloud_images
 from competition.accounts.models import User
 from competition.contests.joining import join_competition, participation_of
-from competition.contests.models import Competition
+from competition.contests.models import Competition, default_metric
 from competition.contests.teams import accept_invitation, rename_team
 from competition.organizing import demo_texts
 from competition.organizing.create import create_competition
@@ -35,6 +35,7 @@ SLUG = "find-the-typhoons"
 FOLDER = "demo"  # below RELEASES_DIR, and below DATA_DIR for what is made on the way
 PASSWORD = "typhoon-demo"  # noqa: S105 - shown to everybody; the demo runs on one's own machine only
 WEEKS = 6
+SLICES = ["basin", "lead_time_day"]
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,7 @@ def _competition(organizer: User) -> Competition:
             prizes_ja=demo_texts.PRIZES_JA,
             data_notes=demo_texts.DATA_NOTES,
             data_notes_ja=demo_texts.DATA_NOTES_JA,
+            metric=default_metric() | {"slices": SLICES},
             opens_at=today,
             closes_at=today + timedelta(weeks=WEEKS),
         )

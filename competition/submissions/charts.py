@@ -232,7 +232,8 @@ def _precision_recall(result: dict[str, Any], gate: Gate | None, name: str, is_e
     if len(points) > 1:
         plots.append(_whole_curve(points, entry, gate, name))
         if not is_exact:
-            plots[0].summary += " " + _("Until the close it is drawn from a few points.")
+            coarse = _("%(summary)s Until the close it is drawn from a few points.")
+            plots[0].summary = coarse % {"summary": plots[0].summary}
     if cloud and entry:
         close = _close_look(points, entry, gate, cloud, name)
         for plot in plots:
