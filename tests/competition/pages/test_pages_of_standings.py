@@ -2,9 +2,12 @@
 
 import csv
 
+import numpy as np
+import pytest
 from django.core.cache import cache
 
 from competition.contests.teams import rename_team
+from competition.leaderboards.standings import private_standings
 from tests.competition.conftest import signed_in, take_part
 from tests.competition.pages.conftest import scored
 from tests.competition.pages.sane_html import page_of, text_of
@@ -118,3 +121,87 @@ def test_a_teams_name_is_text(season, alice, team):
     page = page_of(signed_in(None).get(BOARD))
     assert "<b>bold</b>" in page.get_text()
     assert not page.select(".team-name b")
+
+
+def draw(submission, *, low: float, high: float, around: float, risk: float = 0.4) -> None:
+    """Give the results of a submission draws around a value, the same weather for all."""
+    weather = np.random.default_rng(3).normal(0, 0.02, 300)
+    score = submission.scores.first()
+    for row in (score, score.private):
+        row.result = row.result | {"interval": [low, high], "probability_below_gate": risk}
+        row.replicates = (around + weather).astype("<f8").tobytes()
+        row.save()
+
+
+@pytest.fixture
+def three_teams(season, carol, typhoons):
+    """Team Alice leads clearly; Team Dave and Team Carol cannot be told apart."""
+    alone = scored(take_part(typhoons, carol, name="Team Carol"), 0.41, private=(0.6, 0.8))
+    dave = typhoons.submissions.get(team__name="Team Dave")
+    draw(season.submissions["scored"], low=0.58, high=0.66, around=0.6)
+    draw(dave, low=0.36, high=0.46, around=0.41)
+    draw(alone, low=0.35, high=0.47, around=0.41)
+    return season
+
+
+def test_intervals_lie_on_one_scale(three_teams):
+    page = page_of(signed_in(None).get(BOARD))
+    bars = [
+        tuple(float(bar[name].rstrip("%")) for name in ("x", "width"))
+        for bar in page.select(".board .whisker .interval")
+    ]
+    (alice, alice_width), (dave, dave_width), (carol, carol_width) = bars
+    assert carol < dave < alice
+    assert carol_width > dave_width > alice_width
+    assert alice + alice_width < 100
+    assert page.select_one(".board .whisker")["aria-label"] == "from 0.580 to 0.660"
+
+
+def test_who_cannot_be_told_apart_stands_in_a_bracket(three_teams):
+    page = page_of(signed_in(None).get(BOARD))
+    rows = page.select(".board tbody tr")
+    assert [row["class"] for row in rows] == [[], ["band-row"], ["band"], ["band", "band-end"]]
+    assert "ranks 2 to 3" in rows[1].get_text()
+    assert "cannot be told apart" in page.select_one("details.reading summary").get_text()
+
+
+def test_a_board_without_draws_is_as_plain_as_before(season):
+    page = page_of(signed_in(None).get(BOARD))
+    assert not page.select(".whisker, .band, .band-row, details.reading")
+
+
+def test_the_risk_stands_on_the_board_where_the_threshold_is_kept(three_teams, typhoons):
+    assert "risk" not in page_of(signed_in(None).get(BOARD)).select_one(".board").get_text()
+    typhoons.metric = typhoons.metric | {"threshold": "submitted"}
+    typhoons.save()
+    assert "risk 2 in 5" in page_of(signed_in(None).get(BOARD)).select_one(".board").get_text()
+
+
+def test_the_export_has_intervals_bands_and_risks(three_teams):
+    exported = csv.DictReader(
+        signed_in(None).get("/competitions/typhoons/leaderboard.csv").content.decode().splitlines()
+    )
+    told = [
+        (row["interval_low"], row["interval_high"], row["tie_band"], row["probability_below_gate"])
+        for row in exported
+    ]
+    assert told == [("0.58", "0.66", "1", "0.4"), ("0.36", "0.46", "2", "0.4"), ("0.35", "0.47", "2", "0.4")]
+
+
+def test_the_shake_up_is_drawn_after_the_close(three_teams, alice, team):
+    assert not page_of(signed_in(alice).get(BOARD)).select(".shake-up")
+    three_teams.close()
+    page = page_of(signed_in(alice).get(BOARD))
+    section = page.select_one("section[aria-labelledby=shake-up-title]")
+    assert {
+        slope["data-team"]: set(slope["class"]) & {"up", "down", "level"}
+        for slope in section.select(".slope")
+    } == {
+        str(each.team_id): {"up" if each.shake_up > 0 else "down" if each.shake_up < 0 else "level"}
+        for each in private_standings(three_teams.competition)
+    }
+    words = " ".join(section.get_text(" ").split())
+    assert "Biggest rise 2 Team Carol" in words
+    assert "Biggest fall 2 Team Alice" in words
+    assert f'.slope[data-team="{team.pk}"]' in page.select_one("head style").get_text()
+    assert not page_of(signed_in(None).get(f"{BOARD}?part=public")).select(".shake-up")
