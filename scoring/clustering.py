@@ -75,11 +75,17 @@ def group_by_time(column: Any, count: int) -> Grouping:
 
 def days_since_1970(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     """(n,) days, in UTC where there is a time zone, NaN for null. Raises ValueError for what is no time."""
-    zone = getattr(column.type, "tz", None)
-    try:
-        times = column.cast(pa.timestamp("ms", tz="UTC" if zone else None), safe=False)
-    except pa.ArrowException as error:
-        raise ValueError(f"must hold times such as 2018-08-01T06:00:00: {error}") from error
+    # A time with a zone is cast to one with a zone, which shifts nothing: both count from 1970 in UTC. Text
+    # says in each value whether it has one, and Arrow wants to know which to expect.
+    zones = (column.type.tz,) if pa.types.is_timestamp(column.type) else (None, "UTC")
+    for zone in zones:
+        try:
+            times = column.cast(pa.timestamp("ms", tz=zone), safe=False)
+            break
+        except pa.ArrowException as error:
+            reason = error
+    else:
+        raise ValueError(f"must hold times such as 2018-08-01T06:00:00: {reason}") from reason
     return times.cast(pa.int64()).cast(pa.float64()).to_numpy() / MILLISECONDS_PER_DAY
 
 

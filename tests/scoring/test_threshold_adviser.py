@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from scoring import MetricConfig, advise_threshold
 from scoring.__main__ import app
 from scoring.advice import advise, round_up
+from scoring.resampling import draw_weights
 from scoring.uncertainty import expanded_tail
 from tests.scoring.cases import csv_text, image_ids
 from tests.scoring.storms import at, normal_case
@@ -26,8 +27,7 @@ def case():
 
 def fresh_risk(case, threshold, floor=0.7):
     """From every image's weight: the share of the draws from draws in which recall is under the floor."""
-    clusters = case.part.clusters.fresh
-    weights = clusters.positive_weights[:, case.storm].astype(int)
+    weights = draw_weights(30, case.replicates, stream=0, rounds=2)[:, case.storm].astype(int)
     recalls = (weights * (case.positives >= threshold)).sum(axis=1) / weights.sum(axis=1)
     return np.mean(recalls < floor)
 

@@ -147,6 +147,9 @@ def test_times_of_every_kind_make_the_same_blocks():
         to_arrow(moments),
         to_arrow([each.replace(tzinfo=None) for each in moments]),
         to_arrow([each.strftime("%Y-%m-%dT%H:%M:%S") for each in moments]),
+        to_arrow([each.strftime("%Y-%m-%dT%H:%M:%SZ") for each in moments]),
+        to_arrow([each.strftime("%Y-%m-%dT%H:%M:%S+00:00") for each in moments]),
+        to_arrow(pl.Series([f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in moments])),
         to_arrow(pl.Series(moments)),
     ]
     groupings = [group_by_time(kind, 200) for kind in kinds]
