@@ -97,7 +97,9 @@ def _record(lease: Lease, submission: Submission, graded: Grade, yardstick: Yard
 def _reason_for_organizers(invalid: InvalidSubmission) -> str:
     """What an own metric said of a part of which participants are told nothing."""
     said = invalid.__cause__
-    return f"The metric said: {said}" if isinstance(said, ParticipantVisibleError) else ""
+    told = {problem.message for problem in invalid.problems}
+    hidden = isinstance(said, ParticipantVisibleError) and str(said) not in told
+    return f"The metric said: {said}" if hidden else ""
 
 
 def _retry_or_fail(lease: Lease, submission: Submission, error: str) -> None:

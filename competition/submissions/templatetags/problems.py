@@ -27,6 +27,7 @@ KIND_NAMES: dict[str, str | Promise] = {
     "nan_value": _("Values that are NaN"),
     "probability_value": _("Probabilities outside 0 to 1"),
     "quotes": _("Quotation marks that are never closed"),
+    "refused_by_metric": _("What the metric says"),
     "text_value": _("Values that are not numbers"),
     "too_large": _("The file is too large"),
     "too_many_rows": _("More rows than there are images"),

@@ -10,6 +10,8 @@ from competition.contests.models import Competition, OwnMetric
 from competition.organizing.amend import change_metric
 from competition.organizing.own_metric.trial import try_uploaded
 from competition.organizing.own_metric.upload import MOST_TESTING, upload_metric
+from competition.organizing.rescoring.rescore import rescore
+from competition.organizing.rescoring.start import start_rescoring
 from competition.refusal import Refusal
 from competition.submissions.evaluate import evaluate
 from competition.submissions.models import PrivateScore, Score, State
@@ -270,6 +272,36 @@ def test_once_entries_are_scored_a_new_file_means_a_rescoring(organizer, typhoon
     assert browser.post(address, {"reason": "Hits count."}).status_code == 302
     rescoring = typhoons.rescorings.get()
     assert rescoring.metric == uploaded.metric
+    while rescore(rescoring.pk, worker="test"):
+        pass
+    rescoring.refresh_from_db()
+    assert rescoring.state == rescoring.State.READY, rescoring.error
+    score = Score.with_unpublished.get(rescoring=rescoring)
+    assert score.metric["sha256"] == uploaded.sha256
+    assert score.result["details"]["hits"] > 0
+    assert browser.get(rescoring.get_absolute_url()).status_code == 200
+
+
+def test_a_metric_that_fails_an_entry_of_a_rescoring_is_told_there(organizer, typhoons, release, alice, team):
+    scored(submit(alice, typhoons))
+    uploaded = upload(organizer, typhoons, "def score(a, b):\n    return 1 / 0")
+    OwnMetric.objects.update(state=OwnMetric.State.USABLE)
+    rescoring = start_rescoring(
+        user=organizer, competition=typhoons, reason="Hits count.", metric=uploaded.metric
+    )
+    while rescore(rescoring.pk, worker="test"):
+        pass
+    assert "ZeroDivisionError" in rescoring.failures.get().error
+
+
+def test_the_ladder_takes_an_own_metric(organizer, typhoons, release, alice, team):
+    Competition.objects.update(ladder=True)
+    in_force(organizer, typhoons, HITS)
+    for noise in (0.6, 0.2):
+        submission = scored(submit(alice, typhoons, noise=noise))
+        assert submission.state == State.SCORED, submission.error
+    board = signed_in(alice).get(f"/competitions/{typhoons.slug}/leaderboard/")
+    assert "Team Alice" in board.content.decode()
 
 
 def test_pages_of_entries_and_boards_show_an_own_metric(organizer, typhoons, release, alice, team):
