@@ -121,7 +121,7 @@ def advise(
         threshold = float(tally.thresholds[low])
         if best_drawn is None:
             best_drawn = config.best_in_draws(part)
-        cost = interval(best_drawn - _precision_in_draws(part, threshold), part.clusters.positives.effective)
+        cost = interval(best_drawn - _precision_in_draws(part, threshold), part.clusters.effective)
         assert cost is not None
         precision, recall = _operating_point(tally, threshold)
         tp, fp, *_ = tally.at(threshold)

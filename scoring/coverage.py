@@ -134,7 +134,7 @@ def measure(
         told = summarise(drawn[0], clusters)
         shifted = Part(positives[0] - threshold, negatives[0] - threshold, clusters)
         at_fixed = summarise(fixed.replicate(shifted, fixed.evaluate(shifted)), clusters)["uncertainty"]
-        paired = compare(drawn[0].values, drawn[1].values, effective_clusters=clusters.positives.effective)
+        paired = compare(drawn[0].values, drawn[1].values, effective_clusters=clusters.effective)
         others = Part(*(scores[0] for scores in world.draw(rng)[:2])).tally()
         advised = advise(parts[0], config, best_drawn=drawn[0].values).threshold
         found = (config.best_threshold(parts[0]), advised)

@@ -95,6 +95,12 @@ class Clusters:
         """Whether there is more than one storm: how storms differ cannot be told from a single one."""
         return self.positives.count > 1
 
+    @property
+    def effective(self) -> float:
+        """The clusters of equal size that would tell as much, of the class that has fewer of them."""
+        blocks = self.negatives.effective
+        return min(self.positives.effective, blocks) if blocks else self.positives.effective
+
     @cached_property
     def positive_weights(self) -> npt.NDArray[Any]:
         """(R, clusters) how often each storm is drawn, whole numbers in float32 or float64."""

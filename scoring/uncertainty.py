@@ -33,8 +33,6 @@ def summarise(replicates: Replicates, clusters: Clusters) -> dict[str, Any]:
     and ``precision`` there, each with ``interval`` and ``quantiles``, and ``cloud``: recall and precision
     of the first 200 draws.
     """
-    storms, blocks = clusters.positives.effective, clusters.negatives.effective
-    weakest = min(storms, blocks) if blocks else storms
     told: dict[str, Any] = {
         "replicates": len(replicates.values),
         "level": LEVEL,
@@ -45,8 +43,8 @@ def summarise(replicates: Replicates, clusters: Clusters) -> dict[str, Any]:
         },
     }
     for name, values, effective in (
-        ("recall", replicates.recall, storms),
-        ("precision", replicates.precision, weakest),
+        ("recall", replicates.recall, clusters.positives.effective),
+        ("precision", replicates.precision, clusters.effective),
     ):
         if values is not None:
             told[name] = {"interval": interval(values, effective), "quantiles": _quantiles(values)}
@@ -56,7 +54,7 @@ def summarise(replicates: Replicates, clusters: Clusters) -> dict[str, Any]:
             "precision": replicates.precision[:CLOUD_POINTS].tolist(),
         }
     return {
-        "interval": interval(replicates.values, weakest),
+        "interval": interval(replicates.values, clusters.effective),
         "probability_below_gate": _share_below(replicates),
         "uncertainty": told,
     }
@@ -155,8 +153,8 @@ def compare(
 ) -> Comparison:
     """Paired difference of two entries, of what each draw ranks them by (`Grade.replicates`): (R,) each.
 
-    effective_clusters: widens the interval for few storms, see `interval`; it is in the results'
-    ``uncertainty``.
+    effective_clusters: widens the interval for few storms or blocks, see `interval`; the smaller of the two
+    ``effective`` in the results' ``uncertainty["clusters"]``.
     Entries of different R are compared on the draws they share, which are the first ones. Draws in which
     either is not defined are left out. Raises ValueError where none is left.
     """
