@@ -81,7 +81,9 @@ def test_grade_takes_a_configuration(submission, solution, tmp_path):
     )
     assert printed["public"]["threshold"] == 0
     assert printed["metric"]["config"]["recall_floor"] == 1.0
-    assert "below the gate" not in run("grade", submission, "--solution", solution, "--config", config).stdout
+    assert (
+        "│ below the gate" not in run("grade", submission, "--solution", solution, "--config", config).stdout
+    )
 
 
 def test_an_entry_below_the_gate_is_said_to_be(solution, tmp_path):
@@ -91,7 +93,7 @@ def test_an_entry_below_the_gate_is_said_to_be(solution, tmp_path):
     labels.write_text(csv_text([(name, 0) for name in image_ids(8)], "image_id,label"))
     done = run("grade", labels, "--solution", solution, "--config", config)
     assert done.returncode == 0
-    assert done.stdout.count("below the gate") == 2
+    assert done.stdout.count("│ below the gate") == 2
 
 
 def test_an_invalid_submission_has_status_2_and_a_line_for_each_problem(broken, solution):
