@@ -19,6 +19,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ PR_SET_KEEPCAPS = 8
 PR_SET_NO_NEW_PRIVS = 38
 CAPABILITY_VERSION_3 = 0x20080522
 CAP_DAC_READ_SEARCH = 1 << 2
+TO_BECOME_ANOTHER = 1 << 0 | 1 << 6 | 1 << 7  # CAP_CHOWN, CAP_SETGID, CAP_SETUID
 CLONE_NEWIPC, CLONE_NEWNET = 0x08000000, 0x40000000
 # Users that nobody is, as systemd's DynamicUser takes them: one for each run.
 FIRST_USER, LAST_USER = 61184, 65519
@@ -131,7 +133,8 @@ def _limit(limits: Limits) -> None:
     seconds = int(limits.seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     # Should memory run out all the same, the kernel is to choose this process.
-    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    with suppress(OSError):  # a wish: some containers keep /proc read-only
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 class _CapabilityHeader(ctypes.Structure):
@@ -148,7 +151,10 @@ def _become_nobody(needed: Iterable[Path], owned: Path) -> None:
     One privilege is kept where the interpreter lies in a folder that is closed to others, such as /root: to
     read in spite of a file's mode. Which files, Landlock decides.
     """
-    root = os.geteuid() == 0
+    header, sets = _CapabilityHeader(CAPABILITY_VERSION_3, 0), (_CapabilitySets * 2)()
+    _check(LIBC.capget(ctypes.byref(header), sets), "capget")
+    # A container's root may be without the privileges of one: then it is an ordinary user already.
+    root = os.geteuid() == 0 and sets[0].effective & TO_BECOME_ANOTHER == TO_BECOME_ANOTHER
     user = FIRST_USER + os.getpid() % (LAST_USER - FIRST_USER)
     if root:
         LIBC.unshare(
@@ -162,8 +168,6 @@ def _become_nobody(needed: Iterable[Path], owned: Path) -> None:
     if root:
         _check(LIBC.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), "PR_SET_KEEPCAPS")
         os.setresuid(user, user, user)
-    header, sets = _CapabilityHeader(CAPABILITY_VERSION_3, 0), (_CapabilitySets * 2)()
-    _check(LIBC.capget(ctypes.byref(header), sets), "capget")
     kept = sets[0].permitted & CAP_DAC_READ_SEARCH if closed else 0
     sets = (_CapabilitySets * 2)(_CapabilitySets(kept, kept, 0))
     _check(LIBC.capset(ctypes.byref(header), sets), "capset")

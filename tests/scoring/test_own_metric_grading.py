@@ -107,6 +107,44 @@ def test_it_gives_what_the_same_lines_give_in_pandas(columns, solution, submissi
     assert graded.metric["config"]["sha256"] == MetricFile(MEAN).sha256
 
 
+ORDINARY = """
+import datetime, json, math, tempfile, zoneinfo
+import numpy as np, pandas as pd, pyarrow as pa, pyarrow.compute as pc
+import scipy.special, scipy.stats, sklearn.metrics
+
+def score(solution, submission):
+    tokyo = zoneinfo.ZoneInfo("Asia/Tokyo")
+    labels, scores = solution["label"], submission["score"]
+    table = solution.merge(submission, on="image_id").sort_values(["score", "image_id"], ascending=False)
+    table["place"] = table.score.rank()
+    table["season"] = table.basin.str.lower().astype("category")
+    by_basin = table.groupby("season", observed=True).agg(hits=("label", "sum"), best=("score", "max"))
+    pivot = table.pivot_table(index="basin", columns="label", values="score", aggfunc="median")
+    features = np.random.default_rng(0).normal(size=(300, 300))
+    with tempfile.NamedTemporaryFile("w+") as file:
+        table.to_csv(file.name)
+        again = pd.read_csv(file.name)
+    return {
+        "score": sklearn.metrics.roc_auc_score(labels, scores),
+        "ap": sklearn.metrics.average_precision_score(labels, scores),
+        "f1": sklearn.metrics.f1_score(labels, scores > scores.mean()),
+        "loss": sklearn.metrics.log_loss(labels, scipy.special.expit(scores)),
+        "tau": scipy.stats.kendalltau(labels, scores).statistic,
+        "linear algebra": np.linalg.svd(features @ features.T)[1][0],
+        "hits": by_basin.hits.sum(), "cells": pivot.size, "rows": len(again),
+        "hour": datetime.datetime(2020, 1, 1, tzinfo=tokyo).utcoffset().seconds / 3600,
+        "places": pc.count_distinct(pc.utf8_upper(pa.array(table.basin))).as_py(),
+    }
+"""
+
+
+def test_an_ordinary_metric_finds_what_it_needs(solution, submission):
+    graded = grade(submission, solution, own(ORDINARY))
+    assert graded.public.details["hour"] == 9
+    assert graded.private.details["places"] == 2
+    assert 0.5 < graded.private.score <= 1
+
+
 def test_it_gives_the_same_each_time(solution, submission):
     of_a_set = """
 def score(solution, submission):
