@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -29,18 +30,25 @@ def train_recipe(
     overwrite: bool = False,
     resume: bool = False,
     console: Console | None = None,
-) -> EnsembleRecord:
-    """Train every member into `out`/members and fit the ensemble.
+) -> EnsembleRecord | None:
+    """Train every member into `out`/members and fit the ensemble. Of several processes the first fits it, and
+    the others return None.
 
     resume: members that are finished stay, the one that was stopped goes on, the others follow.
     Raises StarterKitError for a folder in use, and as `train`.
     """
     console = console or terminal_console
     trainings = recipe.trainings()
-    _prepare(recipe, out, overwrite=overwrite, resume=resume)
+    is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+    if is_first:
+        _prepare(recipe, out, overwrite=overwrite, resume=resume)
+    else:
+        console = Console(quiet=True)
     for number, (name, config) in enumerate(trainings.items(), 1):
         console.print(f"\nMember {number} of {len(trainings)}: {name}")
         train(release, config, out / MEMBERS / name, resume=resume, console=console)
+    if not is_first:
+        return None
     device = choose_device(next(iter(trainings.values())).train.device)
     console.print(f"\nEach member alone on the images held back, and their {recipe.ensemble.method}:")
     with progress_bar(*image_columns(), on=console) as progress:

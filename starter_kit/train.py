@@ -36,6 +36,7 @@ from starter_kit.losses import ConfiguredLoss, Loss, bce
 from starter_kit.model import CycloneClassifier, build_model
 from starter_kit.moving_average import moving_average
 from starter_kit.predict import predict_logits, probability
+from starter_kit.read_ahead import read_ahead
 from starter_kit.run_folder import (
     CHECKPOINT,
     EpochMetrics,
@@ -234,11 +235,16 @@ def train_one_epoch(
     """
     model.train()
     total = torch.zeros((), device=fabric.device)
-    for start in range(0, len(drawn), batch_size):
-        batch = shared_out(fabric, drawn[start : start + batch_size])
-        images = torch.from_numpy(vary_each(data.images[batch])).to(fabric.device)  # (B, 64, 64) uint8
-        labels = torch.from_numpy(data.labels[batch]).to(fabric.device).float()  # (B,) 0 or 1
-        images, labels = vary_batch(images, labels)  # labels in 0 … 1 where images are mixed
+    batches = [
+        shared_out(fabric, drawn[start : start + batch_size]) for start in range(0, len(drawn), batch_size)
+    ]
+
+    def read(batch: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.from_numpy(vary_each(data.images[batch])), torch.from_numpy(data.labels[batch])
+
+    for raw, truth in read_ahead(read, batches):
+        # uint8 (B, 64, 64); float (B,), 0 or 1, and in between where images are mixed
+        images, labels = vary_batch(raw.to(fabric.device), truth.to(fabric.device).float())
         logits = model(images)  # (B,)
         batch_loss = loss(logits.float(), labels)
 
@@ -250,8 +256,8 @@ def train_one_epoch(
         schedule.step()
         after_step()
 
-        total += batch_loss.detach() * len(batch)
-        on_progress(len(batch) * fabric.world_size)
+        total += batch_loss.detach() * len(images)
+        on_progress(len(images) * fabric.world_size)
     return cast(torch.Tensor, fabric.all_reduce(total, reduce_op="sum")).item() / len(drawn)
 
 
