@@ -2,8 +2,9 @@
 
 import pytest
 
-from starter_kit.config import Config, knobs, load_config, named_configs, parse_config
+from starter_kit.config import knobs, load_config, load_recipe, named_configs, parse_config, summary
 from starter_kit.errors import StarterKitError
+from starter_kit.sections import Config
 
 
 def test_baseline_is_the_defaults():
@@ -12,7 +13,14 @@ def test_baseline_is_the_defaults():
 
 @pytest.mark.parametrize("name", named_configs())
 def test_every_named_configuration_can_be_read(name):
-    assert isinstance(load_config(name), Config)
+    trainings = load_recipe(name).trainings()
+    assert all(isinstance(config, Config) for config in trainings.values())
+
+
+@pytest.mark.parametrize("name", named_configs())
+def test_every_named_configuration_says_in_a_sentence_what_it_is(name):
+    assert 40 < len(summary(name)) < 300
+    assert summary(name).endswith(".")
 
 
 def test_every_knob_has_a_default_and_its_reason():
@@ -38,6 +46,7 @@ def test_a_file_holds_only_what_differs(tmp_path):
         ("sampler.name=natural", "natural"),
         ('sampler.name="natural"', "natural"),
         ("train.images_per_epoch=none", None),
+        ("model.weights=none", None),
     ],
 )
 def test_set_overrides_a_knob(override, value):
@@ -85,6 +94,14 @@ def test_a_wrong_file_is_refused_with_the_reason(text, said, tmp_path):
     file.write_text(text, encoding="utf-8")
     with pytest.raises(StarterKitError, match=said):
         load_config(file)
+
+
+def test_in_a_file_too_none_unsets_a_knob(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("[train]\nimages_per_epoch = 'none'\n[ensemble]\ncalibration = 'none'\n")
+    recipe = load_recipe(file)
+    assert recipe.members["model"].train.images_per_epoch is None
+    assert recipe.ensemble.calibration == "none"
 
 
 def test_an_unknown_name_brings_the_nearest():

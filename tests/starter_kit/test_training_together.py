@@ -19,7 +19,7 @@ from tests.starter_kit.conftest import QUICK
 # Batch norm sees half a batch in each process, and dropout has chances of its own in each: without them the
 # two processes compute what one does.
 KNOBS = (*QUICK, "model.name=convnext_tiny", "model.early_downsampling=true", "model.dropout=0.0",
-         "train.epochs=1", "train.images_per_epoch=64", "train.learning_rate=1e-4",
+         "validation.folds=10", "train.epochs=1", "train.images_per_epoch=64", "train.learning_rate=1e-4",
          "augment.flips=false", "augment.rotations=false", "loss.name=precision_at_recall")  # fmt: skip
 
 
