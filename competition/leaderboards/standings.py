@@ -181,8 +181,10 @@ def _ranked(
     """Standings of the best row of each team, by the public results or by the private ones."""
     result = "private__" if model is PrivateScore else ""
     by_time = sorted(rows, key=lambda row: row["submission__received_at"])
-    names = [f"{result}{name}" for name in ("value", "recall", "precision")]
-    entries = [_Entry(*[row[name] for name in names], row) for row in by_time]
+    entries = [
+        _Entry(row[f"{result}value"], row[f"{result}recall"], row[f"{result}precision"], row)
+        for row in by_time
+    ]
     best: dict[int, _Entry] = {}
     for ranked in rank(entries, metric):
         best.setdefault(ranked.entry.row["submission__team_id"], ranked.entry)
