@@ -34,11 +34,15 @@ def advice_for(
             resident = Solution.load(solution)
             read = validate_submission(submission, ids=resident.ids, config=config)
             parts = resident_parts(read.predictions, resident, config, replicates)
-            told = {
-                name: advise(part, config, max_gate_risk)
-                for name, part in zip(("public", "private"), parts, strict=True)
-            }
-            return told, read.warnings
+            told, warnings = {}, [*read.warnings]
+            for name, part in zip(("public", "private"), parts, strict=True):
+                if part.clusters is None or part.clusters.can_vary:
+                    told[name] = advise(part, config, max_gate_risk)
+                else:
+                    warnings.append(f"the {name} part has a single storm: there is no advice on it")
+            if not told:
+                raise UnusableLabelsError(f"{solution}: each part has a single storm")
+            return told, warnings
         assert labels is not None
         known = read_labelled(submission, labels, config.cluster_by)
         warnings = []

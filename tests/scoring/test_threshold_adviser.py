@@ -13,7 +13,7 @@ from scoring.__main__ import app
 from scoring.advice import advise, round_up
 from scoring.resampling import draw_weights
 from scoring.uncertainty import expanded_tail
-from tests.scoring.cases import csv_text, image_ids
+from tests.scoring.cases import csv_text, image_ids, write_solution
 from tests.scoring.storms import at, normal_case
 from tests.scoring.test_command_line import run
 
@@ -212,6 +212,37 @@ def test_the_command_line_advises_on_both_parts_of_a_solution(case, tmp_path):
     for advice in told.values():
         assert advice["probability_below_gate"] <= advice["max_gate_risk"] == 0.2
         assert advice["replicates"] == 400
+
+
+@pytest.mark.parametrize(("private_storms", "code"), [(["T1", "T2"], 0), (["T1", "T1"], 1)])
+def test_a_part_of_a_single_storm_is_named(tmp_path, private_storms, code):
+    path = write_solution(
+        tmp_path / "solution.parquet",
+        [1, 1, 0, 0, 1, 1, 0, 0],
+        ["public"] * 4 + ["private"] * 4,
+        storm_id=["S", "S", None, None, *private_storms, None, None],
+    )
+    (tmp_path / "s.csv").write_text(csv_text([(name, place) for place, name in enumerate(image_ids(8))]))
+    done = CliRunner().invoke(app, ["advise", str(tmp_path / "s.csv"), "--solution", str(path)])
+    assert done.exit_code == code
+    expected = "warning: the public part has a single storm" if code == 0 else "each part has a single storm"
+    assert expected in done.stderr
+
+
+def test_the_command_line_draws_as_often_as_it_is_told(tmp_path):
+    path = write_solution(
+        tmp_path / "solution.parquet",
+        [1, 1, 0, 0, 1, 1, 0, 0],
+        ["public"] * 4 + ["private"] * 4,
+        storm_id=["S", "R", None, None, "T", "U", None, None],
+    )
+    (tmp_path / "s.csv").write_text(csv_text([(name, place) for place, name in enumerate(image_ids(8))]))
+    arguments = ["grade", str(tmp_path / "s.csv"), "--solution", str(path), "--json"]
+    for more, drawn in (([], 1000), (["--replicates", "10000"], 10_000)):
+        done = CliRunner().invoke(app, [*arguments, *more])
+        assert json.loads(done.stdout)["private"]["uncertainty"]["replicates"] == drawn
+    done = CliRunner().invoke(app, [*arguments, "--replicates", "0"])
+    assert json.loads(done.stdout)["private"]["interval"] is None
 
 
 def test_the_command_line_says_what_it_cannot_use(files):
