@@ -61,7 +61,7 @@ class ThresholdMetric(MetricConfig):
             return self._result(tally, SUBMITTED_THRESHOLD)
         if self.threshold == "from_public" and public is not None:
             return self._result(tally, public.threshold)
-        return self._result(tally, self._best_threshold(part, tally))
+        return self._result(tally, self._best_threshold(tally))
 
     def replicate(self, part: Part, result: Result, *, public: Result | None = None) -> Replicates:
         """Recall and precision at the entry's own threshold. Where the score is the best of all thresholds,
@@ -81,27 +81,25 @@ class ThresholdMetric(MetricConfig):
             return Replicates(values, recall, precision)
         return Replicates(values, recall, precision, passed, np.where(scored, values, precision - 1))
 
-    def _best_threshold(self, part: Part, tally: Tally) -> float:
+    def _best_threshold(self, tally: Tally) -> float:
         """The threshold of the best score, the lowest of equal ones: it has the highest recall.
 
-        Between two positives' scores a lower threshold only adds false positives, which makes a score that
-        is better than chance worse. So the best one is a positive's score, or the lowest score of all: there
-        everything is called, and the score is that of chance.
+        Between two positives' scores a lower threshold only adds false positives. That makes any score worse
+        that is better than chance, and at the lowest positive's score, where recall is 1, none is worse than
+        chance: so the best one is at a positive's score.
         """
-        thresholds = np.unique(np.append(tally.thresholds, lowest_score(part)))
-        tp, fp = tally.counts(thresholds)
-        scores = self.scores(tp, fp, tally.positives, tally.negatives)
+        tp, fp = tally.tp, tally.fp
         allowed = self.passes(tp, fp, tally.positives)
         if not allowed.any():
-            return self.nearest_threshold(thresholds, tp, fp)
-        return float(thresholds[np.argmax(np.where(allowed, scores, -np.inf))])
+            return self.nearest_threshold(tally.thresholds, tp, fp)
+        scores = self.scores(tp, fp, tally.positives, tally.negatives)
+        return float(tally.thresholds[np.argmax(np.where(allowed, scores, -np.inf))])
 
     def _best_of_draws(self, draws: Draws) -> Floats:
         """(R,) the best score over all thresholds, NaN where it is not defined or none passes the gate."""
 
         def value(tp: Floats, fp: Floats, positives: Floats, negatives: Floats) -> Floats:
-            # Where everything is called, a score that can be negative is 0.
-            scores = np.maximum(self.score_of(tp, fp, positives, negatives), 0.0)
+            scores = self.score_of(tp, fp, positives, negatives)
             return np.where(self.passes(tp, fp, positives), scores, -np.inf) if self.gate else scores
 
         best = draws.best(value)
@@ -133,11 +131,6 @@ class ThresholdMetric(MetricConfig):
                 else precision_recall_curve(tally, threshold)
             ),
         )
-
-
-def lowest_score(part: Part) -> float:
-    groups = [group for group in (part.positives, part.negatives) if len(group)]
-    return min(float(group.min()) for group in groups) + 0.0
 
 
 class FBeta(ThresholdMetric):

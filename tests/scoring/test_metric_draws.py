@@ -134,3 +134,17 @@ def test_the_gate_of_precision_is_at_risk_where_the_entry_stands_near_it():
     drawn = metric.replicate(part, metric.evaluate(part))
     assert ((drawn.precision >= 0.5) == drawn.passed).all()
     assert (drawn.ranked[~drawn.passed] == drawn.precision[~drawn.passed] - 1).all()
+
+
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_tensors_give_the_same_bits_as_arrays(case):
+    import torch
+
+    metric = MetricConfig.model_validate(case)
+    part = drawn_part(4, metric)
+    tensors = Part(torch.from_numpy(part.positives), torch.from_numpy(part.negatives), part.clusters)
+    result = metric.evaluate(part)
+    assert repr(metric.evaluate(tensors)) == repr(result)
+    drawn, on_tensors = metric.replicate(part, result), metric.replicate(tensors, result)
+    assert np.array_equal(drawn.values, on_tensors.values, equal_nan=True)
+    assert (drawn.recall is None) == (on_tensors.recall is None)
