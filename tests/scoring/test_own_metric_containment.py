@@ -29,6 +29,19 @@ def open_files() -> set[str]:
     return {entry.name for entry in Path("/proc/self/fd").iterdir()}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def scratch_of_this_module() -> Iterator[None]:
+    """What other tests leave for a moment does not lie here. Open to pass for everybody, as /tmp is."""
+    with (
+        tempfile.TemporaryDirectory(prefix="tamago-scratch-") as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        Path(folder).chmod(0o1777)
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left(monkeypatch):
     """Whatever a metric does: no process, no descriptor and no folder of it stays, and we live."""

@@ -282,6 +282,20 @@ def test_once_entries_are_scored_a_new_file_means_a_rescoring(organizer, typhoon
     assert browser.get(rescoring.get_absolute_url()).status_code == 200
 
 
+def test_the_form_of_a_rescoring_leaves_an_own_metric_as_it_is(organizer, typhoons, release, alice, team):
+    uploaded = in_force(organizer, typhoons, HITS)
+    scored(submit(alice, typhoons))
+    browser = signed_in(organizer)
+    address = reverse("organizing:rescore", args=[typhoons.slug])
+    form = browser.get(address).context["metric_form"]
+    assert form.initial["metric"] == "own"
+    typed = {name: value for name, value in form.initial.items() if value is not None}
+    typed |= {"more": json.dumps(form.initial["more"]), "reason": "A storm was labelled wrongly."}
+    answer = browser.post(address, typed)
+    assert answer.status_code == 302, answer.content.decode()
+    assert typhoons.rescorings.get().metric == uploaded.metric
+
+
 def test_a_metric_that_fails_an_entry_of_a_rescoring_is_told_there(organizer, typhoons, release, alice, team):
     scored(submit(alice, typhoons))
     uploaded = upload(organizer, typhoons, "def score(a, b):\n    return 1 / 0")
