@@ -40,6 +40,7 @@ def together(release, out, knobs):
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
 
 
+@pytest.mark.slow
 def test_two_processes_get_what_one_gets(release, tmp_path, monkeypatch):
     ended = together(release, tmp_path / "two", KNOBS)
     assert ended.returncode == 0, ended.stderr
