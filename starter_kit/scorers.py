@@ -25,8 +25,10 @@ from starter_kit.run_folder import Run, load_run
 
 @dataclass(frozen=True)
 class Judged:
-    """Scores (V,) of images that nobody had learned from, and what is known of them."""
+    """Scores (V,) of images that nobody had learned from, and what is known of them. positions: (V,) among
+    the training images."""
 
+    positions: NDArray[np.int64]
     scores: Scores
     labels: NDArray[np.uint8]
     storms: list[str | None]
@@ -38,7 +40,7 @@ class Judged:
         cls, data: TrainingData, positions: NDArray[np.int64], scores: Scores, recall_floor: float
     ) -> Judged:
         storms = [data.storms[position] for position in positions]
-        return cls(scores, data.labels[positions], storms, data.hours[positions], recall_floor)
+        return cls(positions, scores, data.labels[positions], storms, data.hours[positions], recall_floor)
 
     def result(self, metric: MetricConfig | None = None) -> Result:
         """By another metric than the precision at the recall floor, where one is given. Raises
