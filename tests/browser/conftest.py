@@ -17,6 +17,7 @@ from tests.steps import build_a_release, open_a_competition, organizer
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 C = "/competitions/typhoons/"
+TEST_IMAGES = 8192  # with storms enough for intervals
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +25,7 @@ def site(tmp_path_factory) -> Iterator[Site]:
     """Site, worker and beat as processes, without any server; an open competition with a small release."""
     folder = tmp_path_factory.mktemp("site")
     with running_site(folder) as running:
-        build_a_release(running, folder / "data" / "releases" / "typhoons")
+        build_a_release(running, folder / "data" / "releases" / "typhoons", test=TEST_IMAGES)
         open_a_competition(organizer(running))
         yield running
 

@@ -14,7 +14,7 @@ from tests.site_process import PASSWORD
 pytestmark = pytest.mark.browser
 
 SUBMISSION = re.compile(r"/submissions/[0-9a-f-]{36}/$")
-SLOWLY = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 30_000}
+SLOWLY = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
 
 
 def sign_up(page: Page, site, username: str) -> Page:
