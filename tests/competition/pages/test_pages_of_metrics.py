@@ -71,3 +71,11 @@ def test_an_own_metric_is_called_as_its_organizers_call_it(typhoons, client):
 
 def test_organizers_find_the_definitions_from_the_form(typhoons, organizer):
     assert 'href="/metrics/"' in signed_in(organizer).get("/organize/typhoons/metric/").content.decode()
+
+
+def test_a_participant_is_told_to_submit_probabilities(typhoons, team, alice):
+    typhoons.metric = {"metric": "brier", "prediction": "probability"}
+    typhoons.save()
+    page = text_of(signed_in(alice).get("/competitions/typhoons/submit/"))
+    assert "the probability that it is a typhoon: a number from 0 to 1" in page
+    assert "any finite number" not in page
