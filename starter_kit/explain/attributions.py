@@ -112,8 +112,8 @@ def integrated_gradients(
 
     A pixel gets its difference from the baseline times the mean of the gradient on the straight way from
     there; by the midpoint rule, in 32 steps, and twice as many until the sums miss their completeness by less
-    than `tolerance` of the difference (of 1 logit, where that is less), or `max_steps` are done. Sundararajan,
-    Taly & Yan (2017), Axiomatic attribution for deep networks, arXiv 1703.01365.
+    than `tolerance` of the difference (of 1 logit, where that is more), or `max_steps` are done.
+    Sundararajan, Taly & Yan (2017), Axiomatic attribution for deep networks, arXiv 1703.01365.
     """
     maps = np.empty(images.shape, np.float32)
     difference, gap = np.empty(len(images)), np.empty(len(images))
