@@ -17,6 +17,7 @@ from starter_kit.atomic_file import written_whole
 from starter_kit.batch_augment import shifted
 from starter_kit.errors import StarterKitError
 from starter_kit.model import CycloneClassifier
+from starter_kit.read_ahead import read_ahead
 
 Scores = NDArray[np.float64]
 COMPRESSIONS: dict[str, Literal["uncompressed", "gzip", "zstd"]] = {
@@ -60,17 +61,14 @@ def predict_logits(
     """
     model.eval()
     device = next(model.parameters()).device
-    logits = np.empty(len(positions))
-    for start in range(0, len(positions), batch_size):
-        batch = torch.from_numpy(images[positions[start : start + batch_size]]).to(
-            device
-        )  # (B, 64, 64) uint8
-        views = all_views(batch, tta=tta, shift=shift)
-        mean = torch.stack([model(view) for view in views]).cpu().double().mean(dim=0)  # (B,)
-        logits[start : start + len(batch)] = mean.numpy()
+    starts = range(0, len(positions), batch_size)
+    logits = [np.empty(0)]
+    for batch in read_ahead(lambda start: images[positions[start : start + batch_size]], starts):
+        views = all_views(torch.from_numpy(batch).to(device), tta=tta, shift=shift)  # (B, 64, 64) uint8 each
+        logits.append(torch.stack([model(view) for view in views]).cpu().double().mean(dim=0).numpy())  # (B,)
         if on_progress:
             on_progress(len(batch))
-    return logits
+    return np.concatenate(logits)
 
 
 def probability(logits: Scores) -> Scores:

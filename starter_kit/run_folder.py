@@ -106,18 +106,7 @@ def load_checkpoint(directory: Path, config: Config, release: str) -> dict[str, 
         raise StarterKitError(
             f"{path} cannot be read ({type(error).__name__}). Start anew with --overwrite."
         ) from None
-    before = parse_config(state["config"], str(path))
-    changed = [
-        f"{section}.{knob}"
-        for section, knobs in config.model_dump().items()
-        for knob, value in knobs.items()
-        if value != before.model_dump()[section][knob]
-    ]
-    if changed:
-        raise StarterKitError(
-            f"{directory} was begun with other knobs, {', '.join(changed)}: going on would be neither "
-            "training. Give the same --config and --set as then, or start anew with --overwrite."
-        )
+    _refuse_other_knobs(parse_config(state["config"], str(path)), config, directory)
     if state["release"] != release:
         raise StarterKitError(
             f"{directory} was begun on the release {state['release']}, and --data holds {release}."
@@ -125,13 +114,34 @@ def load_checkpoint(directory: Path, config: Config, release: str) -> dict[str, 
     return state
 
 
-def finished_metrics(directory: Path) -> RunMetrics | None:
-    """What a training that has come to its end measured; None before."""
+def finished_metrics(directory: Path, config: Config | None = None) -> RunMetrics | None:
+    """What a training that has come to its end measured; None before. Raises StarterKitError where it was not
+    a training of `config`."""
     try:
         metrics = RunMetrics.model_validate_json((directory / METRICS).read_bytes())
+        knobs = (directory / CONFIG).read_text(encoding="utf-8")
     except (OSError, ValidationError):
         return None
-    return metrics if metrics.finished else None
+    if not metrics.finished:
+        return None
+    if config is not None:
+        _refuse_other_knobs(parse_config(knobs, str(directory / CONFIG)), config, directory)
+    return metrics
+
+
+def _refuse_other_knobs(before: Config, now: Config, directory: Path) -> None:
+    then = before.model_dump()
+    changed = [
+        f"{section}.{knob}"
+        for section, knobs in now.model_dump().items()
+        for knob, value in knobs.items()
+        if value != then[section][knob]
+    ]
+    if changed:
+        raise StarterKitError(
+            f"{directory} was begun with other knobs, {', '.join(changed)}: going on would be neither "
+            "training. Give the same --config and --set as then, or start anew with --overwrite."
+        )
 
 
 def save_run(directory: Path, model: CycloneClassifier, config: Config) -> None:

@@ -77,7 +77,7 @@ def train(
     fabric = start_fabric(knobs)
     is_first = fabric.global_rank == 0  # of several processes, one speaks and writes
     console = (console or terminal_console) if is_first else Console(quiet=True)
-    if resume and (done := finished_metrics(out)):
+    if resume and (done := finished_metrics(out, config)):
         console.print(f"{out} is finished: {describe(done)}.")
         return done
     data = load_training_data(release, config.validation)

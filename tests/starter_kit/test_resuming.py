@@ -71,6 +71,12 @@ def test_a_finished_training_is_left_as_it_is(release, quick, tmp_path, capsys):
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
 
 
+def test_a_finished_training_of_other_knobs_is_not_taken_for_this_one(release, run_folder, quick):
+    config = load_config("baseline", [*QUICK, "loss.name=focal"])
+    with pytest.raises(StarterKitError, match=r"other knobs, loss\.name"):
+        train(release, config, run_folder, resume=True)
+
+
 def test_where_nothing_was_begun_resuming_begins(release, quick, tmp_path):
     assert train(release, quick, tmp_path / "run", resume=True).finished
 
