@@ -57,6 +57,10 @@ class ProbabilityMetric(MetricConfig):
     def evaluate(self, part: Part, *, public: Result | None = None) -> Result:
         self.require_classes(part)
         positives, negatives = (_on_host(group) for group in (part.positives, part.negatives))
+        for group in (positives, negatives):
+            outside = group[(group < 0) | (group > 1)]
+            if len(outside):
+                raise ValueError(f"probabilities must be from 0 to 1, one of them is {float(outside[0])}")
         bins = Bins(positives, negatives, self.bins)
         losses = np.concatenate([self.loss(positives, 1), self.loss(negatives, 0)])
         score = exact_sums(losses)[0] / len(losses)
