@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from starter_kit import ablation_command, model_commands, platform_commands
+from starter_kit import ablation_command, model_commands, platform_commands, understanding_commands
 from starter_kit.errors import StarterKitError
 from starter_kit.terminal import errors, printable
 
@@ -36,6 +36,7 @@ GROUPS: dict[str, list[Callable[..., None]]] = {
         model_commands.ensemble,
         model_commands.evaluate,
         ablation_command.ablation,
+        understanding_commands.explain,
     ],
 }
 for group, commands in GROUPS.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 Interval = tuple[float, float]
-WIDTH = 560
+WIDTH = 440
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,11 @@ def dots(bars: Sequence[Bar], *, describe: str) -> str:
     def across(share: float) -> float:
         return round(left + min(1.0, max(0.0, share)) * (WIDTH - left - right), 1)
 
-    parts = []
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        parts.append(
-            f'<line class="grid" x1="{across(share)}" x2="{across(share)}" y1="4" y2="{height - 24}"/>'
-            f'<text x="{across(share)}" y="{height - 8}" text-anchor="middle">{share:g}</text>'
-        )
+    parts = [
+        f'<line class="grid" x1="{across(share)}" x2="{across(share)}" y1="4" y2="{height - 24}"/>'
+        f'<text x="{across(share)}" y="{height - 8}" text-anchor="middle">{share:g}</text>'
+        for share in (0, 0.25, 0.5, 0.75, 1)
+    ]
     for place, bar in enumerate(bars):
         y = row * place + row / 2 + 2
         parts.append(f'<text class="name" x="0" y="{y + 4}">{escape(bar.name)}</text>')
