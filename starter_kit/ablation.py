@@ -51,13 +51,15 @@ class Scale(Plan):
 
 
 class Row(Plan):
-    """only: knobs for one scale, after the scale's own. same_training_as: another row, judged otherwise."""
+    """only: knobs for one scale, after the scale's own. seeds: at a scale, where fewer are wanted.
+    same_training_as: another row, judged otherwise."""
 
     name: str
     what: str
     config: str = "baseline"
     set: list[str] = []
     only: dict[str, list[str]] = {}
+    seeds: dict[str, int] = {}
     scales: list[str] | None = None
     same_training_as: str | None = None
 
@@ -121,7 +123,7 @@ def run_ablation(
     measured = []
     for seed in range(seeds or knobs.seeds):
         for row in rows:
-            if only and row.name not in only:
+            if (only and row.name not in only) or seed >= row.seeds.get(scale, seed + 1):
                 continue
             done = out / "runs" / _folder(row.name, seed) / "measured.json"
             if done.exists():

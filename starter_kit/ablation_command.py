@@ -16,8 +16,11 @@ from starter_kit.terminal import console
 def ablation(
     out: Annotated[Path, typer.Option(metavar="DIR", help="For the tables; a run that was stopped goes on.")],
     scale: Annotated[
-        Literal["tiny", "small", "full"],
-        typer.Option(help="`small`: two CPU cores, half an hour; `full`: as large as in 2018, on a GPU."),
+        Literal["tiny", "small", "overnight", "full"],
+        typer.Option(
+            help="`small`: two CPU cores, half an hour; `overnight`: four hours; `full`: as large as in 2018, "
+            "on a GPU."
+        ),
     ] = "small",
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Trainings of each row, instead of the scale's number.")

@@ -79,9 +79,10 @@ def gathered(fabric: Fabric, mine: NDArray[np.float64], total: int) -> NDArray[n
         return mine
     padded = np.zeros(-(-total // fabric.world_size))
     padded[: len(mine)] = mine
-    parts = fabric.all_gather(torch.from_numpy(padded).to(fabric.device))  # (processes, total / processes)
-    assert isinstance(parts, torch.Tensor)
-    return parts.cpu().numpy().T.reshape(-1)[:total]
+    part = torch.from_numpy(padded).to(fabric.device)
+    parts = [torch.empty_like(part) for _ in range(fabric.world_size)]
+    torch.distributed.all_gather(parts, part)
+    return torch.stack(parts).cpu().numpy().T.reshape(-1)[:total]
 
 
 def share_buffers(fabric: Fabric, model: nn.Module) -> None:

@@ -9,7 +9,7 @@ from starter_kit.ablation import Measured, read_plan, recipe_of, run_ablation, s
 from starter_kit.errors import StarterKitError
 from starter_kit.sections import Config
 
-SCALES = ["tiny", "small", "full"]
+SCALES = ["tiny", "small", "overnight", "full"]
 
 
 def measured(row: str, *precisions: float) -> list[Measured]:
