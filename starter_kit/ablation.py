@@ -123,7 +123,8 @@ def run_ablation(
     measured = []
     for seed in range(seeds or knobs.seeds):
         for row in rows:
-            if (only and row.name not in only) or seed >= row.seeds.get(scale, seed + 1):
+            is_wanted = not only or row.name in only
+            if not is_wanted or seed >= (seeds or row.seeds.get(scale, knobs.seeds)):
                 continue
             done = out / "runs" / _folder(row.name, seed) / "measured.json"
             if done.exists():
@@ -132,7 +133,7 @@ def run_ablation(
             console.print(f"\n[{row.name}, seed {seed}] {row.what}")
             recipe = recipe_of(row, scale, knobs, seed, device)
             trained = out / "runs" / _folder(row.same_training_as or row.name, seed) / "run"
-            measured.append(measure(row, seed, recipe, release, trained, console))
+            measured.append(measure(row, seed, recipe, release, trained, console=console))
             with written_whole(_made(done.parent) / done.name) as draft:
                 draft.write_text(measured[-1].model_dump_json() + "\n", encoding="utf-8")
             console.print(f"[{row.name}, seed {seed}] precision {measured[-1].precision:.3f} on the test")
@@ -146,7 +147,7 @@ def recipe_of(row: Row, scale: str, knobs: Scale, seed: int, device: str = "auto
 
 
 def measure(
-    row: Row, seed: int, recipe: Recipe, release: Release, trained: Path, console: Console
+    row: Row, seed: int, recipe: Recipe, release: Release, trained: Path, *, console: Console
 ) -> Measured:
     """Train, unless that is done, and score the test images."""
     started = time.perf_counter()

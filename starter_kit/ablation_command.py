@@ -18,8 +18,8 @@ def ablation(
     scale: Annotated[
         Literal["tiny", "small", "overnight", "full"],
         typer.Option(
-            help="`small`: two CPU cores, half an hour; `overnight`: four hours; `full`: as large as in 2018, "
-            "on a GPU."
+            help="`small`: two CPU cores, half an hour; `overnight`: four hours; `full`: as large as in "
+            "2018, on a GPU."
         ),
     ] = "small",
     seeds: Annotated[
