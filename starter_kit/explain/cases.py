@@ -25,9 +25,9 @@ Kind = Literal["hit", "miss", "false alarm", "correct rejection"]
 REPLICATES = 1000
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LEADS = {
-    "5 days before genesis, and earlier": pl.col("lead_time_hours") >= 120,
+    "5 days before and earlier": pl.col("lead_time_hours") >= 120,
     "2 to 5 days before": pl.col("lead_time_hours").is_between(48, 120, closed="left"),
-    "the 2 days before": pl.col("lead_time_hours").is_between(0, 48, closed="none"),
+    "less than 2 days before": pl.col("lead_time_hours").is_between(0, 48, closed="none"),
     "from genesis on": pl.col("lead_time_hours") <= 0,
 }
 

@@ -43,7 +43,7 @@ def curve(
 ) -> str:
     """Shares in 0 … 1 against x, from the first of `x_ticks` to the last, with their intervals. diagonal: a
     line from corner to corner; joined: a line through the points."""
-    height, left, right, top, bottom = 300, 52, 14, 12, 46
+    height, left, right, top, bottom = 300, 60, 14, 12, 46
     first, last = x_ticks[0][0], x_ticks[-1][0]
 
     def across(x: float) -> float:

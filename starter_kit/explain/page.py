@@ -173,7 +173,13 @@ def _lead_row(name: str, rate: Rate | None) -> str:
 
 def _pair(rates: Sequence[Rate], noun: str) -> str:
     found = [
-        Bar(rate.group, rate.pod, rate.pod_interval, f"{rate.hits:,} of {rate.positives:,}") for rate in rates
+        Bar(
+            rate.group,
+            rate.pod,
+            rate.pod_interval,
+            f"{rate.hits:,} of {rate.positives:,}" if rate.positives else "no storm",
+        )
+        for rate in rates
     ]
     wrong = [
         Bar(rate.group, rate.far, rate.far_interval, f"{rate.false_alarms or 0:,} false") for rate in rates
@@ -243,13 +249,13 @@ def _comparison(contrast: Contrast) -> str:
         )
     rows = "".join(
         f"<tr><td>{who}</td><td>{_number(cases.result.precision)}</td><td>{_range(cases.result.interval)}</td>"
-        f"<td>{_number(cases.result.recall)}</td><td>{cases.result.fn:,}</td><td>{cases.result.fp:,}</td></tr>"
+        f"<td>{_number(cases.result.recall)}</td><td>{cases.threshold:.4g}</td><td>{cases.result.fn:,}</td><td>{cases.result.fp:,}</td></tr>"
         for who, cases in ((name, one), (other_name, other))
     )
     sides = "".join(_side(side, contrast) for side in contrast.sides)
     return (
         f'<p>{verdict}</p><div class="scroll"><table><tr><th>model</th><th>precision</th><th>95 %</th>'
-        f"<th>recall</th><th>missed</th><th>false alarms</th></tr>{rows}</table></div>"
+        f"<th>recall</th><th>threshold</th><th>missed</th><th>false alarms</th></tr>{rows}</table></div>"
         f"<p>Difference {told.difference:+.3f} ({low:+.3f} to {high:+.3f}, 95 %, both on the same draws); "
         f"{name} is the better one in {told.probability_better:.0%} of them. "
         f"{escape(_images(one))}.</p>{sides}"
@@ -292,7 +298,8 @@ def _errors(report: Report) -> str:
     return (
         "<p>The worst of all, and the three worst of every basin, month and lead time. Left the image, north "
         "up, cold clouds white; in the middle Grad-CAM, bright where the network saw what speaks for a "
-        "cyclone; right integrated gradients, red for a cyclone, blue against it.</p>"
+        "cyclone (plain where it saw none); right integrated gradients, red for a cyclone, blue against "
+        "it.</p>"
         f'<form id="filter" hidden>{selects}</form><p id="told" class="faint" aria-live="polite"></p>'
         f'<div class="cards">{cards}</div>'
     )

@@ -36,7 +36,7 @@ def gradients_picture(image: NDArray[np.uint8], shared: NDArray[np.float32]) -> 
     peak = float(np.percentile(np.abs(smooth), 99))
     share = np.clip(smooth / peak, -1, 1) if peak > 0 else np.zeros_like(smooth)
     colours = np.where(share[..., None] > 0, (0.95, 0.25, 0.15), (0.15, 0.45, 0.98))
-    return _laid_over(image, colours, 0.9 * np.sqrt(np.abs(share)))
+    return _laid_over(image, colours, 0.9 * np.abs(share))
 
 
 def _laid_over(image: NDArray[np.uint8], colours: NDArray[np.float64], opacity: NDArray[np.floating]) -> str:
