@@ -37,6 +37,7 @@ GROUPS: dict[str, list[Callable[..., None]]] = {
         model_commands.evaluate,
         ablation_command.ablation,
         understanding_commands.explain,
+        understanding_commands.detect,
     ],
 }
 for group, commands in GROUPS.items():

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from starter_kit.errors import StarterKitError
-from starter_kit.model_commands import DataOption, DeviceOption
+from starter_kit.model_commands import DataOption, DeviceOption, TtaOption
 from starter_kit.terminal import console, image_columns, progress_bar
+
+if TYPE_CHECKING:
+    from starter_kit.detect.search import Found
 
 
 def explain(
@@ -80,3 +83,125 @@ def explain(
             + ("which can be told apart." if told.is_distinguishable else "which cannot be told apart.")
         )
     console.print(f"Open {out / PAGE} in a browser.")
+
+
+def detect(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A trained model, or an ensemble.")],
+    fields: Annotated[
+        str,
+        typer.Option(
+            metavar="GLOB", help="NetCDF, Zarr or GRIB files of OLR or infrared brightness temperature."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="For maps and tables; made if need be.")],
+    tracks: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Cyclone tracks, for POD and FAR, and on the maps.")
+    ] = None,
+    tracks_format: Annotated[
+        str, typer.Option(help="auto, jma, jma-hourly, ibtracs, tempestextremes or csv.")
+    ] = "auto",
+    variable: Annotated[
+        str | None, typer.Option(help="The field's name, where a file holds several that could be meant.")
+    ] = None,
+    units: Annotated[
+        str | None, typer.Option(help="The field's units, where the file lacks them: 'W m-2', K or degC.")
+    ] = None,
+    stride: Annotated[
+        int, typer.Option(min=1, max=64, help="Grid points from one window to the next; 8 is about 1°.")
+    ] = 8,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Scores from here on are a cyclone. [default: the run's own]"),
+    ] = None,
+    merge_km: Annotated[
+        float | None,
+        typer.Option(min=1, help="Hits so near are one system. [default: half a window, 445 km at 0.125°]"),
+    ] = None,
+    hit_km: Annotated[
+        float | None,
+        typer.Option(
+            min=1, help="A detection so near to a storm's centre has found it. [default: half a window]"
+        ),
+    ] = None,
+    max_missing: Annotated[
+        float, typer.Option(min=0, max=0.99, help="Largest share of missing pixels in a window.")
+    ] = 0.05,
+    max_latitude: Annotated[
+        float, typer.Option(min=1, max=90, help="Windows poleward of it are not looked at.")
+    ] = 50.0,
+    tta: TtaOption = False,
+    maps: Annotated[bool, typer.Option(help="A map for each time.")] = True,
+    device: DeviceOption = "auto",
+) -> None:
+    """Find cyclones on whole maps: slide a model over fields of OLR, and compare with best tracks.
+
+    Example: `python -m starter_kit detect runs/first --fields 'olr/*.nc' --out found`
+
+    Example: `python -m starter_kit detect runs/first --fields 'olr/*.nc' --tracks bst.txt --out found`
+
+    Writes a map of each time into maps/, detections.csv and detections.geojson; with tracks also storms.csv
+    (which were found) and skill.json: the probability of detection, POD = hits / (hits + misses), and the
+    false-alarm ratio, FAR = false alarms / (hits + false alarms). A map has thousands of windows without a
+    cyclone, so that many more false alarms than on a release are no fault of the fields: raise --threshold.
+    """
+    from starter_kit.device import choose_device
+    from starter_kit.scorers import MeanOfRuns, load_scorer
+
+    try:
+        from cloud_images.fields import open_fields
+        from cloud_images.tracks import read_tracks
+        from starter_kit.detect.search import Search, search
+    except ModuleNotFoundError as error:
+        raise StarterKitError(f"detect needs {error.name}: pip install 'tamago[fields]'") from None
+    from cloud_images import ReleaseError
+
+    if out.exists() and not out.is_dir():
+        raise StarterKitError(f"{out} is a file; --out takes a folder.")
+    scorer = load_scorer([run], choose_device(device), tta=tta)
+    if threshold is None:
+        threshold = (
+            scorer.runs[0].metrics.best.threshold
+            if isinstance(scorer, MeanOfRuns)
+            else scorer.ensemble.record.reached.threshold
+        )
+    how = Search(threshold, stride, merge_km, hit_km, max_missing, max_latitude)
+    try:
+        opened = open_fields(fields, variable=variable, units=units)
+        known = None if tracks is None else read_tracks(tracks, tracks_format, calendar=opened.calendar)
+        with progress_bar() as bar:
+            task = bar.add_task("fields", total=len(opened.frames))
+            found = search(
+                opened,
+                scorer.score,
+                how,
+                out,
+                tracks=known,
+                maps=maps,
+                on_progress=lambda done: bar.advance(task, done),
+            )
+    except ReleaseError as error:
+        raise StarterKitError(f"{error}.") from None
+    console.print(
+        f"{len(found.detections):,} detections in {found.fields:,} fields ({found.windows:,} windows, scores "
+        f"from {how.threshold:.4g} on). Kept in {out}."
+    )
+    _print_skill(found)
+
+
+def _print_skill(found: Found) -> None:
+    whole = found.skill
+    if whole is None:
+        return
+    if not whole.hits + whole.misses:
+        console.print(
+            "No storm of the tracks could have been seen in these fields: do they share times and places?"
+        )
+        return
+    far = "undefined, nothing was called" if whole.far is None else f"{whole.far:.3f}"
+    console.print(
+        f"POD {whole.pod:.3f} ({whole.hits:,} of {whole.hits + whole.misses:,} fixes), FAR {far} "
+        f"({whole.false_alarms:,} false alarms)."
+    )
+    for name, part in found.by_lead.items():
+        if part.pod is not None:
+            console.print(f"  {name}: POD {part.pod:.3f} ({part.hits:,} of {part.hits + part.misses:,})")
