@@ -316,7 +316,7 @@ class Draws:
                 present, begins = np.unique(storms[order], return_index=True)
                 wrong[present] += np.add.reduceat(above[above_each[order]], begins, axis=0)
                 passed = above[-1]
-        by_draw = clusters.positive_weights.astype(np.float64) @ wrong
+        by_draw = _product(wrong.T, clusters.positive_weights.astype(np.float64)).T
         return self.positives * self.negatives - 0.5 * (by_draw * clusters.negative_weights).sum(axis=1)
 
     @staticmethod
@@ -374,7 +374,8 @@ def one_thread() -> Iterator[None]:
     """Inside, a matrix product keeps to one thread. Products this small gain little from several, and where
     other workers keep the processors busy, waiting for the slowest thread costs ten times the product.
 
-    The setting is the process's: the first who comes in makes it, the last who leaves takes it back.
+    The setting is the process's: the first who comes in makes it, the last who leaves takes it back. Coming in
+    again is cheap, so a computation of many products comes in once around all of them.
     """
     global _inside, _limit  # noqa: PLW0603 - as global as the libraries' setting
     with _LOCK:
@@ -409,9 +410,10 @@ def cumulative_counts(cluster: npt.NDArray[np.int32], begin: int, ends: Counts, 
     return np.bincount(cells, minlength=len(ends) * count).reshape(len(ends), count).cumsum(axis=0)
 
 
-def _product(images: Counts, weights: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _product(images: npt.NDArray[Any], weights: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """(k, clusters) images and (R, clusters) weights to (k, R) counts, exact whatever the order of adding."""
-    return images.astype(weights.dtype) @ weights.T
+    with one_thread():
+        return images.astype(weights.dtype) @ weights.T
 
 
 def _ordered_sums(weights: npt.NDArray[Any], grouping: Grouping, values: Floats) -> Floats:
