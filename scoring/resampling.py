@@ -374,8 +374,8 @@ def one_thread() -> Iterator[None]:
     """Inside, a matrix product keeps to one thread. Products this small gain little from several, and where
     other workers keep the processors busy, waiting for the slowest thread costs ten times the product.
 
-    The setting is the process's: the first who comes in makes it, the last who leaves takes it back. Coming in
-    again is cheap, so a computation of many products comes in once around all of them.
+    The setting is the process's: the first who comes in makes it, the last who leaves takes it back. Coming
+    in again is cheap, so a computation of many products comes in once around all of them.
     """
     global _inside, _limit  # noqa: PLW0603 - as global as the libraries' setting
     with _LOCK:
