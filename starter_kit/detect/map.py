@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,11 +37,13 @@ def draw_map(
     radius_km: float,
     tracks: Tracks | None = None,
     seconds: float = 0.0,
-    fixes: list[Fix] | None = None,
+    fixes: Sequence[Fix] = (),
+    false_alarms: Sequence[bool] = (),
 ) -> None:
     """Write a PNG: OLR (rows, columns) in the grey of the images, a graticule, a circle of `radius_km` with
-    its score around each detection; with tracks, those of the storms that exist at `seconds` (their whole
-    track thin, what is past thick), and a cross at each judged fix, red where it was missed.
+    its score around each detection, dashed where it is known for a false alarm; with tracks, those of the
+    storms that exist at `seconds` (their whole track thin, what is past thick), and a cross at each judged
+    fix, red where it was missed.
 
     Coast lines would have to be downloaded, and are left out. Raises StarterKitError where the file cannot be
     written.
@@ -62,14 +65,17 @@ def draw_map(
     _graticule(axes, east - west)
     if tracks is not None:
         _draw_tracks(axes, tracks, seconds, west)
-    for fix in fixes or []:
+    for fix in fixes:
         colour = TRACK if fix.is_hit else MISSED
         axes.plot(
             _from(west, fix.longitude), fix.latitude, "x", color=colour, markersize=10, markeredgewidth=2.5,
             path_effects=OUTLINE,
         )  # fmt: skip
-    for latitude, longitude, score in zip(hits.latitude, hits.longitude, hits.score, strict=True):
-        _circle(axes, latitude, _from(west, longitude), radius_km)
+    wrong = false_alarms or [False] * len(hits)
+    for latitude, longitude, score, is_wrong in zip(
+        hits.latitude, hits.longitude, hits.score, wrong, strict=True
+    ):
+        _circle(axes, latitude, _from(west, longitude), radius_km, "--" if is_wrong else "-")
         axes.annotate(
             f"{score:.2f}", (_from(west, longitude), latitude), color=DETECTED, fontsize=9, ha="center",
             va="center", path_effects=OUTLINE,
@@ -80,6 +86,7 @@ def draw_map(
     _legend(axes, with_tracks=tracks is not None)
     bar = figure.colorbar(shown, ax=axes, shrink=0.7, pad=0.015)
     bar.set_label("OLR (W m⁻²)")
+    bar.ax.invert_yaxis()  # high, cold clouds on top
     with written_whole(path) as draft:
         FigureCanvasAgg(figure).print_png(str(draft))
 
@@ -112,7 +119,7 @@ def _draw_tracks(axes: Axes, tracks: Tracks, seconds: float, west: float) -> Non
             axes.plot(longitude[past] + turn, storm.latitude[past], color=TRACK, linewidth=2.2)
 
 
-def _circle(axes: Axes, latitude: float, longitude: float, radius_km: float) -> None:
+def _circle(axes: Axes, latitude: float, longitude: float, radius_km: float, style: str) -> None:
     """A circle on the sphere, which a map of latitude and longitude widens towards the poles."""
     reach, bearing = radius_km / 6371.0088, np.linspace(0, 2 * np.pi, 73)
     phi = np.radians(latitude)
@@ -121,7 +128,9 @@ def _circle(axes: Axes, latitude: float, longitude: float, radius_km: float) -> 
         np.sin(bearing) * np.sin(reach) * np.cos(phi), np.cos(reach) - np.sin(phi) * np.sin(around)
     )
     for turn in (-360, 0, 360):
-        axes.plot(longitude + np.degrees(east) + turn, np.degrees(around), color=DETECTED, linewidth=1.6)
+        axes.plot(
+            longitude + np.degrees(east) + turn, np.degrees(around), style, color=DETECTED, linewidth=1.6
+        )
 
 
 def _from(west: float, longitude: Degrees) -> Degrees:
@@ -132,9 +141,10 @@ def _from(west: float, longitude: Degrees) -> Degrees:
 def _legend(axes: Axes, *, with_tracks: bool) -> None:
     axes.plot([], [], "o", markerfacecolor="none", color=DETECTED, markersize=9, label="detected, with score")
     if with_tracks:
+        axes.plot([], [], "--", color=DETECTED, label="false alarm")
         axes.plot([], [], color=TRACK, linewidth=2.2, label="best track (thick: so far)")
         axes.plot([], [], "x", color=TRACK, markeredgewidth=2.5, label="storm, found")
         axes.plot([], [], "x", color=MISSED, markeredgewidth=2.5, label="storm, missed")
     axes.legend(
-        loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=4, frameon=False, fontsize=9, handlelength=1.6
+        loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=5, frameon=False, fontsize=9, handlelength=1.6
     )

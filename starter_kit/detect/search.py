@@ -20,7 +20,7 @@ from cloud_images.tracks import Tracks
 from starter_kit.atomic_file import written_whole
 from starter_kit.detect.map import draw_map
 from starter_kit.detect.sliding import Hits, Score, Windows, half_window_km, merge, slide
-from starter_kit.detect.verification import Fix, Skill, Sky, judge, skill
+from starter_kit.detect.verification import FALSE_ALARM, Fix, Skill, Sky, judge, skill
 from starter_kit.errors import StarterKitError
 from starter_kit.explain.rates import REPORTED_DAYS
 
@@ -126,6 +126,7 @@ def search(
                 tracks=tracks,
                 seconds=seconds,
                 fixes=here,
+                false_alarms=[verdict == FALSE_ALARM for verdict in verdicts],
             )
         if on_progress:
             on_progress(len(skies))
