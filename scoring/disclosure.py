@@ -30,7 +30,8 @@ def disclosed(result: Mapping[str, Any], digits: int) -> dict[str, Any]:
     """A public result (`Result.to_dict`) as it is shown before the close; ``shown`` is True in it.
 
     score, precision, recall, details: rounded to ``digits`` decimals. Estimates of uncertainty: to 3 at most.
-    threshold and counts: None. curve: precision at 2 decimals on a coarse grid of recall, without thresholds.
+    threshold and counts: None. curve: precision at 2 decimals on a coarse grid of recall, without thresholds,
+    and the operating point as it is shown anyway.
     slices: those with enough images, as coarse. What is not named here is None.
     """
     positives = (result.get("tp") or 0) + (result.get("fn") or 0)
@@ -46,7 +47,12 @@ def disclosed(result: Mapping[str, Any], digits: int) -> dict[str, Any]:
         "uncertainty": _uncertainty(result.get("uncertainty"), coarse),
         "details": rounded(result.get("details"), digits),
         "slices": _slices(result.get("slices"), min(digits, DRAWN_DIGITS)),
-        "curve": _drawn_curve(result.get("curve"), positives, min(digits, DRAWN_DIGITS)),
+        "curve": _drawn_curve(
+            result.get("curve"),
+            positives,
+            min(digits, DRAWN_DIGITS),
+            operating_point=(shown["recall"], shown["precision"]),
+        ),
     }
 
 
@@ -100,7 +106,13 @@ def advise_digits(digits: int, *, standard_error: float, one_image: float | None
     return DigitsAdvice(digits, 10.0**-digits, one_image, standard_error, recommended)
 
 
-def _drawn_curve(curve: Mapping[str, Any] | None, positives: int, digits: int) -> dict[str, Any] | None:
+def _drawn_curve(
+    curve: Mapping[str, Any] | None,
+    positives: int,
+    digits: int,
+    *,
+    operating_point: tuple[Any, Any],
+) -> dict[str, Any] | None:
     """The precision where a grid of recalls is reached, in descending recall as all curves are."""
     if not curve or not curve.get("recall") or not curve.get("precision"):
         return None
@@ -112,6 +124,8 @@ def _drawn_curve(curve: Mapping[str, Any] | None, positives: int, digits: int) -
         reached = next((precision for recall, precision in points if recall >= step / steps - 1e-9), None)
         if reached is not None:
             drawn.append((round(step / steps, 3), rounded(reached, digits)))
+    if drawn and None not in operating_point:
+        drawn = sorted({*drawn, operating_point}, key=lambda point: (-point[0], point[1]))
     return {
         "precision": [precision for _, precision in drawn],
         "recall": [recall for recall, _ in drawn],

@@ -4,6 +4,7 @@ This module and nothing else reads `PrivateScore`.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -71,10 +72,12 @@ class _Entry:
 
 @dataclass(frozen=True)
 class _Estimate:
-    """What the bootstrap tells of an entry; replicates: float64, little endian."""
+    """What the bootstrap tells of an entry; replicates: float64, little endian. clusters: what was drawn, as
+    in scoring's `Result.uncertainty`."""
 
     interval: list[float] | None
     probability_below_gate: float | None
+    clusters: dict[str, dict[str, Any]] | None
     replicates: bytes | None
 
     @property
@@ -84,6 +87,11 @@ class _Estimate:
             return None
         draws = np.frombuffer(self.replicates, "<f8")
         return draws if np.isfinite(draws).any() else None
+
+    @property
+    def effective_clusters(self) -> float:
+        """How many storms, or blocks of time where they are fewer, the draws are worth."""
+        return min((kind["effective"] for kind in (self.clusters or {}).values()), default=math.inf)
 
 
 def public_standings(
@@ -195,13 +203,20 @@ def _ranked(
     estimates = {
         pk: _Estimate(*told)
         for pk, *told in shown.values_list(
-            "pk", "result__interval", "result__probability_below_gate", "replicates"
+            "pk",
+            "result__interval",
+            "result__probability_below_gate",
+            "result__uncertainty__clusters",
+            "replicates",
         )
     }
     standings = list(rank(best.values(), metric))
+    # The same for all entries of a part, but for those scored before it was told.
+    clusters = min((estimate.effective_clusters for estimate in estimates.values()), default=math.inf)
     bands = tie_bands(
         [estimates[ranked.entry.row["pk"]].draws for ranked in standings],
         higher_is_better=metric.higher_is_better,
+        effective_clusters=clusters if math.isfinite(clusters) else None,
     )
     return [
         replace(

@@ -68,10 +68,20 @@ def test_what_the_policy_does_not_know_is_left_out(exact):
     assert shown["roc"] is None
 
 
-def test_the_curve_has_no_more_points_than_groups_of_25_positives(exact):
+def test_the_curve_goes_through_the_operating_point_as_it_is_shown(exact):
+    shown = disclosed(exact, 5)
+    points = list(zip(shown["curve"]["recall"], shown["curve"]["precision"], strict=True))
+    assert (shown["recall"], shown["precision"]) in points
+
+
+def test_the_curve_has_no_other_points_than_one_for_each_25_positives(exact):
     positives = exact["tp"] + exact["fn"]
-    curve = disclosed(exact, 5)["curve"]
-    assert len(curve["recall"]) == len(curve["precision"]) == min(20, positives // 25) >= 5
+    shown = disclosed(exact, 5)
+    curve = shown["curve"]
+    assert len(curve["recall"]) == len(curve["precision"]) == min(20, positives // 25) + 1 > 5
+    operating = curve["recall"].index(shown["recall"])
+    for name in ("recall", "precision"):
+        assert curve[name].pop(operating) == shown[name]
     assert curve["recall"] == sorted(curve["recall"], reverse=True)
     assert curve["recall"][0] == 1
     for recall, precision in zip(curve["recall"], curve["precision"], strict=True):
