@@ -142,7 +142,8 @@ def detect(
     Writes a map of each time into maps/, detections.csv and detections.geojson; with tracks also storms.csv
     (which were found) and skill.json: the probability of detection, POD = hits / (hits + misses), and the
     false-alarm ratio, FAR = false alarms / (hits + false alarms). A map has thousands of windows without a
-    cyclone, so that many more false alarms than on a release are no fault of the fields: raise --threshold.
+    cyclone, so that many more false alarms than on a release are no fault of the fields: by_threshold in
+    skill.json shows what a higher --threshold would bring.
     """
     from starter_kit.device import choose_device
     from starter_kit.scorers import MeanOfRuns, load_scorer
@@ -198,8 +199,10 @@ def _print_skill(found: Found) -> None:
         )
         return
     far = "undefined, nothing was called" if whole.far is None else f"{whole.far:.3f}"
+    low_high = found.pod_interval
+    known = "" if low_high is None else f", 95 % {low_high[0]:.3f} to {low_high[1]:.3f}"
     console.print(
-        f"POD {whole.pod:.3f} ({whole.hits:,} of {whole.hits + whole.misses:,} fixes), FAR {far} "
+        f"POD {whole.pod:.3f}{known} ({whole.hits:,} of {whole.hits + whole.misses:,} fixes), FAR {far} "
         f"({whole.false_alarms:,} false alarms)."
     )
     for name, part in found.by_lead.items():

@@ -20,7 +20,7 @@ from cloud_images.tracks import Tracks
 from starter_kit.atomic_file import written_whole
 from starter_kit.detect.map import draw_map
 from starter_kit.detect.sliding import Hits, Score, Windows, half_window_km, merge, slide
-from starter_kit.detect.verification import FALSE_ALARM, Fix, Skill, Sky, judge, skill
+from starter_kit.detect.verification import FALSE_ALARM, Fix, Skill, Sky, judge, pod_interval, skill
 from starter_kit.errors import StarterKitError
 from starter_kit.explain.rates import REPORTED_DAYS
 
@@ -31,6 +31,7 @@ DETECTIONS, GEOJSON, STORMS, SKILL, MAPS = (
     "skill.json",
     "maps",
 )
+STEPS = 21  # thresholds at which the skill is told, from the one of the search up
 DETECTION_COLUMNS = {
     "time": pl.String,
     "latitude": pl.Float64,
@@ -74,6 +75,8 @@ class Found:
     detections: list[dict[str, Any]] = field(default_factory=list)
     storms: list[dict[str, Any]] = field(default_factory=list)
     skill: Skill | None = None
+    pod_interval: tuple[float, float] | None = None
+    by_threshold: dict[float, Skill] = field(default_factory=dict)
     by_lead: dict[str, Skill] = field(default_factory=dict)
     by_basin: dict[str, Skill] = field(default_factory=dict)
 
@@ -199,7 +202,11 @@ def _iso(time: datetime) -> str:
 
 def _summarise(found: Found, fixes: list[Fix]) -> None:
     """Fill in the skill. By lead time and basin there is POD alone: a false alarm belongs to none."""
-    found.skill = skill(fixes, [row["verdict"] for row in found.detections])
+    wrong = [row["score"] for row in found.detections if row["verdict"] == FALSE_ALARM]
+    found.skill, found.pod_interval = skill(fixes, wrong), pod_interval(fixes)
+    scores = [row["score"] for row in found.detections]
+    for threshold in np.unique(np.quantile(scores, np.linspace(0, 1, STEPS))) if scores else ():
+        found.by_threshold[float(threshold)] = skill(fixes, wrong, float(threshold))
     for day in REPORTED_DAYS:
         # As in explain: 2 days before genesis is 60 to 36 hours before it.
         then = [
@@ -207,11 +214,11 @@ def _summarise(found: Found, fixes: list[Fix]) -> None:
             for fix in fixes
             if fix.lead_time_hours is not None and -12 <= fix.lead_time_hours - 24 * day < 12
         ]
-        found.by_lead[f"{day} days before genesis"] = skill(then, [])
+        found.by_lead[f"{day} days before genesis"] = skill(then)
     after = [fix for fix in fixes if fix.lead_time_hours is not None and fix.lead_time_hours <= 0]
-    found.by_lead["from genesis on"] = skill(after, [])
+    found.by_lead["from genesis on"] = skill(after)
     for basin in sorted({fix.basin for fix in fixes}):
-        found.by_basin[basin] = skill([fix for fix in fixes if fix.basin == basin], [])
+        found.by_basin[basin] = skill([fix for fix in fixes if fix.basin == basin])
 
 
 def _write(found: Found, out: Path, how: Search, merge_km: float, hit_km: float) -> None:
@@ -231,6 +238,8 @@ def _write(found: Found, out: Path, how: Search, merge_km: float, hit_km: float)
         "hit_km": hit_km,
         "windows": found.windows,
         **_told(found.skill),
+        "pod_interval": found.pod_interval,
+        "by_threshold": [{"threshold": at, **_told(each)} for at, each in found.by_threshold.items()],
         "by_lead_time": {name: _told(each) for name, each in found.by_lead.items()},
         "by_basin": {name: _told(each) for name, each in found.by_basin.items()},
     }

@@ -14,6 +14,7 @@ false alarms / (hits + false alarms). What exactly they count as a hit is assume
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,11 @@ from cloud_images.choices import Choices
 from cloud_images.grid import Grid
 from cloud_images.patches import fits, missing_share
 from cloud_images.tracks import Storm, Tracks, distance_km
+from scoring.resampling import draw_weights
+from scoring.uncertainty import interval
 from starter_kit.detect.sliding import Hits
+
+REPLICATES = 1000
 
 HIT, NOT_JUDGED, FALSE_ALARM, UNWATCHED = "hit", "storm not judged", "false alarm", "not watched"
 
@@ -128,7 +133,25 @@ class Skill:
         return self.false_alarms / called if called else None
 
 
-def skill(fixes: list[Fix], verdicts: list[str]) -> Skill:
-    """Over all times together."""
-    found = sum(fix.is_hit for fix in fixes)
-    return Skill(found, len(fixes) - found, verdicts.count(FALSE_ALARM))
+def skill(fixes: Sequence[Fix], false_alarms: Sequence[float] = (), threshold: float = 0.0) -> Skill:
+    """Over all times together, from a threshold on; false_alarms: the score of each.
+
+    A higher threshold than that of the search needs no other search: merging keeps the highest, so that
+    exactly those detections are left whose score reaches it.
+    """
+    found = sum(fix.score is not None and fix.score >= threshold for fix in fixes)
+    return Skill(found, len(fixes) - found, sum(score >= threshold for score in false_alarms))
+
+
+def pod_interval(fixes: Sequence[Fix]) -> tuple[float, float] | None:
+    """95 % of the probability of detection, on draws of whole storms; None for fewer than two of them."""
+    storms = sorted({fix.storm_id for fix in fixes})
+    if len(storms) < 2:
+        return None
+    place = {name: number for number, name in enumerate(storms)}
+    storm = [place[fix.storm_id] for fix in fixes]
+    judged = np.bincount(storm, minlength=len(storms))
+    found = np.bincount(storm, weights=[fix.is_hit for fix in fixes], minlength=len(storms))
+    weights = draw_weights(len(storms), REPLICATES, 0).astype(np.float64)  # (R, storms)
+    effective = judged.sum() ** 2 / (judged**2).sum()
+    return interval(weights @ found / (weights @ judged), float(effective))

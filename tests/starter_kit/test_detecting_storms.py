@@ -11,8 +11,8 @@ from PIL import Image
 from cloud_images.calendars import STANDARD, seconds_of_datetime
 from cloud_images.grid import Grid
 from cloud_images.tracks import distance_km, read_tracks
-from starter_kit.detect.sliding import Hits
-from starter_kit.detect.verification import Sky, judge, skill
+from starter_kit.detect.sliding import Hits, Windows, merge
+from starter_kit.detect.verification import Sky, judge, pod_interval, skill
 from tests.cloud_images.skies import real_file, sky
 
 START = datetime(2000, 8, 1, tzinfo=UTC)
@@ -57,7 +57,8 @@ def test_hits_misses_and_false_alarms(read):
     fixes, verdicts = judged(hits((11, 131, 0.9), (-10, 140, 0.8), (20, 165, 0.7)), tracks)
     assert {fix.storm_id: fix.is_hit for fix in fixes} == {"found": True, "missed": False}
     assert verdicts == ["hit", "false alarm", "false alarm"]
-    told = skill(fixes, verdicts)
+    assert verdicts.count("false alarm") == 2
+    told = skill(fixes, [0.8, 0.7])
     assert (told.hits, told.misses, told.false_alarms) == (1, 1, 2)
     assert (told.pod, told.far) == (0.5, pytest.approx(2 / 3))
 
@@ -73,8 +74,8 @@ def test_the_distance_decides(read):
 
 def test_two_detections_of_one_storm_are_one_hit_and_no_false_alarm(read):
     fixes, verdicts = judged(hits((10, 131, 0.6), (10, 129, 0.9)), read(("storm", 10, 130, 40)))
-    told = skill(fixes, verdicts)
-    assert (told.hits, told.misses, told.false_alarms) == (1, 0, 0)
+    assert verdicts == ["hit", "hit"]
+    assert (skill(fixes).hits, skill(fixes).misses) == (1, 0)
     assert fixes[0].score == 0.9
 
 
@@ -113,9 +114,35 @@ def test_when_nobody_kept_tracks_nothing_is_a_false_alarm(read):
 
 
 def test_nothing_found_and_nothing_called_is_no_number(read):
-    told = skill(*judged(hits(), read(("storm", 10, 130, 40))))
-    assert (told.pod, told.far) == (0, None)
-    assert skill([], []).pod is None
+    fixes, verdicts = judged(hits(), read(("storm", 10, 130, 40)))
+    assert verdicts == []
+    assert (skill(fixes).pod, skill(fixes).far) == (0, None)
+    assert skill([]).pod is None
+
+
+def test_a_higher_threshold_gives_what_another_search_would(read):
+    tracks = read(("strong", 10, 130, 40), ("weak", 10, 160, 40))
+    rng = np.random.default_rng(3)
+    windows = Windows(rng.uniform(-20, 20, 400), rng.uniform(120, 180, 400), rng.uniform(0, 1, 400))
+
+    def searched(threshold):
+        found = merge(windows, threshold=threshold, radius_km=400)
+        fixes, verdicts = judged(found, tracks)
+        wrong = found.score[np.array(verdicts) == "false alarm"]
+        return fixes, wrong.tolist()
+
+    fixes, wrong = searched(0.2)
+    for threshold in (0.2, 0.5, 0.9, 0.99):
+        assert skill(fixes, wrong, threshold) == skill(*searched(threshold))
+
+
+def test_the_interval_of_the_pod_is_over_storms(read):
+    storms = [(f"storm{number}", 0, 120 + 8 * number, 40) for number in range(8)]
+    fixes, _ = judged(hits(*[(0, 120 + 8 * number, 0.9) for number in range(6)]), read(*storms))
+    low, high = pod_interval(fixes)
+    assert low < 6 / 8 < high
+    assert pod_interval([*fixes, *fixes]) == pytest.approx((low, high))  # no more storms, no more certainty
+    assert pod_interval(fixes[:1]) is None
 
 
 def test_tracks_of_another_time_are_said_so(run_folder, shell, tmp_path, read):
@@ -180,3 +207,4 @@ def test_real_detections_are_counted_against_the_best_track(typhoon):
     false = (found["verdict"] == "false alarm").sum()
     assert told["far"] == pytest.approx(false / (false + told["hits"]))
     assert f"POD {told['pod']:.3f}" in printed
+    assert told["by_threshold"][-1]["pod"] <= told["by_threshold"][0]["pod"] == told["pod"]
