@@ -48,14 +48,15 @@ def draw_map(
     Coast lines would have to be downloaded, and are left out. Raises StarterKitError where the file cannot be
     written.
     """
-    rows, columns = grid.shape
-    height = min(max(5.0, 9.0 * rows / columns + 1.0), 9.5)
-    figure = Figure(figsize=(min(9.0 * max(1.0, columns / rows / 1.2), 15.0), height), layout="constrained")
-    axes = figure.add_subplot()
     north_south, west_east = grid.spacing
     west, east = grid.longitude[0] - west_east / 2, grid.longitude[-1] + west_east / 2
     south, north = grid.latitude[-1] - north_south / 2, grid.latitude[0] + north_south / 2
-    thin = max(1, -(-max(rows, columns) // MAX_POINTS))
+    ratio = (north - south) / (east - west)
+    width = float(np.clip(9 / ratio, 8, 15))
+    # Beside the map stands the scale, above it the title, below it longitudes and legend.
+    figure = Figure(figsize=(width, (width - 1.8) * ratio + 1.4), layout="constrained")
+    axes = figure.add_subplot()
+    thin = max(1, -(-max(grid.shape) // MAX_POINTS))
     picture = np.ma.masked_invalid(olr[::thin, ::thin])
     shown = axes.imshow(
         picture, cmap="gray_r", vmin=WHITE_OLR, vmax=BLACK_OLR, extent=(west, east, south, north),
@@ -78,7 +79,7 @@ def draw_map(
         _circle(axes, latitude, _from(west, longitude), radius_km, "--" if is_wrong else "-")
         axes.annotate(
             f"{score:.2f}", (_from(west, longitude), latitude), color=DETECTED, fontsize=9, ha="center",
-            va="center", path_effects=OUTLINE,
+            va="center", path_effects=OUTLINE, annotation_clip=True, clip_on=True,
         )  # fmt: skip
     axes.set_xlim(west, east)
     axes.set_ylim(south, north)
