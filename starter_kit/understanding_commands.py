@@ -51,7 +51,7 @@ def explain(
     """
     from starter_kit.data import open_data
     from starter_kit.device import choose_device
-    from starter_kit.explain.report import PAGE, write_report
+    from starter_kit.explain.report import PAGE, make_folder, write_report
     from starter_kit.explain.report import explain as explain_run
     from starter_kit.scorers import load_scorer
 
@@ -62,6 +62,7 @@ def explain(
     release, processor = open_data(data), choose_device(device)
     loaded = (run.resolve().name, load_scorer([run], processor))
     other = None if compare is None else (compare.resolve().name, load_scorer([compare], processor))
+    make_folder(out)
     with progress_bar(*image_columns()) as bar:
 
         def progress(noun: str, total: int | None) -> Callable[[int], None]:

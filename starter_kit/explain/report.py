@@ -105,13 +105,17 @@ def _contrast(name: str, other_name: str, cases: Cases, other_cases: Cases) -> C
     return Contrast(name, other_name, one, other, compare_cases(one, other), sides)
 
 
-def write_report(report: Report, out: Path) -> None:
-    """index.html, numbers.json and images.csv (every image with its score and on which side it fell) in the
-    folder, each whole or not at all. Raises StarterKitError where it cannot be written to."""
+def make_folder(out: Path) -> None:
+    """Before minutes of work, not after them. Raises StarterKitError."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StarterKitError(f"The folder {out} cannot be made: {error.strerror}.") from None
+
+
+def write_report(report: Report, out: Path) -> None:
+    """index.html, numbers.json and images.csv (every image with its score and on which side it fell) in the
+    folder, each whole or not at all. Raises StarterKitError where it cannot be written to."""
     with written_whole(out / PAGE) as draft:
         draft.write_text(render(report), encoding="utf-8")
     with written_whole(out / NUMBERS) as draft:

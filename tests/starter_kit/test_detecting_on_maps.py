@@ -1,6 +1,7 @@
 """detect looks at every part of a field once, in the images of a release, and merges what it finds."""
 
 import json
+import sys
 
 import numpy as np
 import polars as pl
@@ -232,3 +233,24 @@ def test_what_is_no_run_or_no_folder_is_refused(two_files, run_folder, shell, tm
     assert "is no run" in shell("detect", tmp_path, *words, tmp_path / "found").err
     (tmp_path / "file").write_text("precious")
     assert "is a file" in shell("detect", run_folder, *words, tmp_path / "file").err
+
+
+def test_without_the_readers_of_fields_it_says_what_to_install(
+    two_files, run_folder, shell, tmp_path, monkeypatch
+):
+    monkeypatch.delitem(sys.modules, "cloud_images.fields")
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    ended = shell("detect", run_folder, "--fields", two_files / "a.nc", "--out", tmp_path / "found")
+    assert ended.status == 1
+    assert "detect needs xarray: pip install 'tamago[fields]'" in ended.err
+
+
+def test_an_ensemble_looks_at_maps_with_its_own_threshold(two_files, release, run_folder, shell, tmp_path):
+    both = tmp_path / "both"
+    shell("ensemble", run_folder, run_folder, "--data", release.directory, "--out", both)
+    threshold = json.loads((both / "ensemble.json").read_text())["reached"]["threshold"]
+    words = ("--fields", two_files / "a.nc", "--out", tmp_path / "found", "--stride", 32, "--no-maps")
+    ended = shell("detect", both, *words)
+    assert ended.status == 0, ended.err
+    assert f"scores from {threshold:.4g} on" in ended.out
+    assert not (tmp_path / "found" / "maps").exists()

@@ -239,3 +239,25 @@ def test_models_that_share_too_few_storms_are_not_compared(release, run_folder, 
     assert ended.status == 1
     assert "in common that neither learned from" in ended.err
     assert "same [validation]" in ended.err
+
+
+def test_models_of_two_recall_floors_are_not_compared(release, run_folder, shell, tmp_path):
+    knobs = ("train.epochs=1", "train.images_per_epoch=64", "train.batch_size=32", "model.width=2")
+    train(release, load_config("baseline", (*knobs, "metric.recall_floor=0.5")), tmp_path / "low")
+    words = ("--data", release.directory, "--out", tmp_path / "why", "--compare", tmp_path / "low")
+    ended = shell("explain", run_folder, *words)
+    assert (ended.status, "different recall floors, 0.79 and 0.5" in ended.err) == (1, True)
+
+
+def test_a_damaged_solution_is_refused(release, run_folder, shell, tmp_path):
+    (tmp_path / "solution.parquet").write_text("no parquet")
+    words = ("--data", release.directory, "--out", tmp_path / "why")
+    ended = shell("explain", run_folder, *words, "--solution", tmp_path / "solution.parquet")
+    assert (ended.status, "is no readable Parquet file" in ended.err) == (1, True)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(release, run_folder, shell, tmp_path):
+    (tmp_path / "file").write_text("precious")
+    words = ("--data", release.directory, "--out", tmp_path / "file" / "why", "--worst", 0)
+    ended = shell("explain", run_folder, *words)
+    assert (ended.status, "cannot be made" in ended.err) == (1, True)
