@@ -1,17 +1,23 @@
 """explain shows the errors that were made, counts them rightly, and compares two models fairly."""
 
+import dataclasses
 import json
 import re
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
 from starter_kit.config import load_config
+from starter_kit.explain.cases import MONTHS, held_back_cases, shared_cases
+from starter_kit.explain.rates import compare_cases
 from starter_kit.run_folder import load_run
+from starter_kit.scorers import load_scorer
 from starter_kit.train import train
+from tests.starter_kit.command_line import Shell
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +31,6 @@ def other_run(release, tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(release, run_folder, other_run, tmp_path_factory):
     """The folder of a report with a comparison. Read it only."""
-    from tests.starter_kit.command_line import Shell
-
     out = tmp_path_factory.mktemp("why")
     words = ("--data", release.directory, "--out", out, "--compare", other_run, "--worst", 4)
     ended = Shell()("explain", run_folder, *words)
@@ -116,8 +120,6 @@ def test_every_error_carries_the_image_and_two_overlays(page, images):
 
 @pytest.mark.parametrize("column", ["basin", "month"])
 def test_rates_are_what_counting_gives(told, images, column):
-    from starter_kit.explain.cases import MONTHS
-
     for rate in told[f"by_{column}"]:
         group = MONTHS.index(rate["group"]) + 1 if column == "month" else rate["group"]
         here = images.filter(pl.col(column) == group)
@@ -261,3 +263,19 @@ def test_a_folder_that_cannot_be_made_is_refused(release, run_folder, shell, tmp
     words = ("--data", release.directory, "--out", tmp_path / "file" / "why", "--worst", 0)
     ended = shell("explain", run_folder, *words)
     assert (ended.status, "cannot be made" in ended.err) == (1, True)
+
+
+def test_a_perfect_model_is_better_than_a_hardly_trained_one(release, run_folder):
+    scorer = load_scorer([run_folder], torch.device("cpu"))
+    learned = held_back_cases(release, scorer)
+
+    class Oracle:
+        def judged(self, release, *, on_progress=None):
+            judged = scorer.judged(release)
+            return dataclasses.replace(judged, scores=judged.labels.astype(float))
+
+    perfect = held_back_cases(release, Oracle())
+    told = compare_cases(*shared_cases(perfect, learned))
+    assert told.difference == pytest.approx(1 - learned.result.precision, abs=0.1)
+    assert told.is_distinguishable
+    assert told.probability_better == 1
