@@ -109,13 +109,12 @@ class MetricForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         definition = self._definitions.get(cleaned.get("metric", ""))
-        if definition is None:
-            return cleaned
-        asked = {parameter.name for parameter in definition.parameters} & set(self.fields)
+        parameters = definition.parameters if definition else ()
+        asked = {parameter.name for parameter in parameters} & set(self.fields)
         for name in list(self.errors):
             if name not in {*COMMON, "more", *asked}:
-                del self.errors[name]  # of a metric that was not chosen
-        if self.errors:
+                del self.errors[name]  # of metrics that were not chosen
+        if self.errors or definition is None:
             return cleaned
         typed = {name: cleaned[name] for name in (*COMMON, *asked)} | cleaned["more"]
         if len(definition.predictions) == 1:
