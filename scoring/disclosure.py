@@ -69,7 +69,7 @@ def rounded(value: Any, digits: int) -> Any:
         return {name: rounded(each, digits) for name, each in value.items()}
     if isinstance(value, Iterable):
         return [rounded(each, digits) for each in value]
-    return value if isinstance(value, int) else round(value, digits)
+    return value if isinstance(value, int) else round(value, digits) + 0.0  # no -0.0
 
 
 @dataclass(frozen=True)

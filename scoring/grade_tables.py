@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from scoring.grading import Grade
@@ -28,7 +29,9 @@ def print_grade(graded: Grade, console: Console) -> None:
 
 def _results(graded: Grade) -> Table:
     digits = graded.config.digits
-    table = Table(title=f"{graded.config.title} (version {graded.config.version})", title_justify="left")
+    table = Table(
+        title=f"{escape(graded.config.title)} (version {graded.config.version})", title_justify="left"
+    )
     table.add_column()
     table.add_column("public", justify="right")
     table.add_column("private", justify="right")
@@ -51,7 +54,10 @@ def _results(graded: Grade) -> Table:
     for name, field in NUMBERS:
         add(name, lambda result, field=field: _count(getattr(result, field)))  # type: ignore[misc]
     for name in graded.public.details or {}:
-        add(name.replace("_", " "), lambda result, name=name: decimals((result.details or {}).get(name)))  # type: ignore[misc]
+        add(
+            escape(name.replace("_", " ")),
+            lambda result, name=name: decimals((result.details or {}).get(name)),
+        )  # type: ignore[misc]
     return table
 
 

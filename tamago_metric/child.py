@@ -5,6 +5,7 @@ is a line of JSON behind the request's secret word, so that a stray write is not
 """
 
 import faulthandler
+import io
 import json
 import linecache
 import mmap
@@ -60,16 +61,21 @@ def main() -> NoReturn:
     # For a crash, and for the time limit, whose signal this is: they tell the line on stderr.
     faulthandler.enable(all_threads=False)
     faulthandler.register(signal.SIGXCPU, all_threads=False, chain=True)
+    answers.last(*_outcome(request, solution, submission))
+
+
+def _outcome(request: dict[str, Any], solution: Any, submission: Any) -> tuple[str, Any]:
+    """The kind of answer that the metric's call comes to, and its value."""
     try:
-        metric = _load(request["source"], request["name"])
-        returned = read_returned(metric.score(solution, submission))
-    except ParticipantVisibleError as error:
-        answers.last("refused", str(error)[:LONGEST_MESSAGE])
+        try:
+            metric = _load(request["source"], request["name"])
+            return "returned", read_returned(metric.score(solution, submission)).to_dict()
+        except ParticipantVisibleError as error:
+            return "refused", str(error)[:LONGEST_MESSAGE]  # may fail itself
     except UnusableReturnError as error:
-        answers.last("failed", str(error))
-    except BaseException:  # noqa: BLE001 - SystemExit and KeyboardInterrupt included
-        answers.last("failed", _traceback())
-    answers.last("returned", returned.to_dict())
+        return "failed", [str(error), ""]
+    except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt included
+        return "failed", [_first_line(error), _traceback()]
 
 
 def _mapped(fd: int) -> mmap.mmap:
@@ -89,12 +95,22 @@ def _read_table(fd: int) -> Any:
 def _load(source: str, name: str) -> ModuleType:
     """The metric as a module; its lines are known to tracebacks."""
     code: CodeType = compile(source, name, "exec", dont_inherit=True)
-    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    # Python counts line ends alone; str.splitlines would also count form feeds and others.
+    linecache.cache[name] = (len(source), None, io.StringIO(source).readlines(), name)
     module = ModuleType("metric")
     module.__file__ = name
     sys.modules["metric"] = module
     exec(code, vars(module))  # noqa: S102 - that is what this process is for
     return module
+
+
+def _first_line(error: BaseException) -> str:
+    """What a traceback says of an exception in the end, without a message's further lines."""
+    try:
+        lines = "".join(traceback.format_exception_only(error)[-1:]).strip().splitlines()
+    except BaseException:  # noqa: BLE001 - as below
+        lines = []
+    return lines[0][:LONGEST_MESSAGE] if lines else type(error).__name__[:LONGEST_MESSAGE]
 
 
 def _traceback() -> str:

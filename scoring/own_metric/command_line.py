@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from scoring.metrics.own import MetricFile, OwnMetric
@@ -53,7 +54,7 @@ def print_trial(trial: Trial) -> None:
         table.add_row(
             each.answer,
             each.part,
-            {"returned": result, "refused": f"refused: {each.message}"}.get(each.outcome, "failed"),
+            escape({"returned": result, "refused": f"refused: {each.message}"}.get(each.outcome, "failed")),
             "–" if each.seconds is None else f"{each.seconds:.2f} s",
             "–" if each.peak_memory is None else f"{each.peak_memory / MIB:,.0f} MiB",
         )

@@ -31,7 +31,7 @@ from tamago_metric.child import LONGEST_MESSAGE, LONGEST_TRACEBACK
 from tamago_metric.returned import Returned, UnusableReturnError, read_returned
 
 MIB = 1024**2
-LONGEST_ANSWER = 64 * 1024
+LONGEST_ANSWER = 256 * 1024  # JSON may write each character of a traceback in twelve bytes
 SCRATCH_FILES = 1000
 LOOK_EVERY_SECONDS = 0.05
 STARTING_SECONDS = 60
@@ -114,19 +114,20 @@ def run_metric(
     if sys.platform != "linux":
         raise SandboxUnavailable(f"an organizer's own metric runs on Linux alone, this is {sys.platform}")
     limits = limits or SandboxLimits()
-    with scratch_folder() as scratch:
+    with scratch_folder() as scratch, ExitStack() as stack:
+        tables = tuple(_opened_anew(fd, stack) for fd in (solution, submission))
         word = secrets.token_hex(16)
         request = {
             "word": word,
             "source": source,
             "name": name,
-            "tables": [solution, submission],
+            "tables": tables,
             "readable": readable_files(),
             "scratch": str(scratch),
             "limits": {"seconds": limits.seconds, "memory": limits.memory, "file": limits.scratch},
             "parent": os.getpid(),
         }
-        with _started(request, (solution, submission)) as process:
+        with _started(request, tables) as process:
             return _Watch(process, scratch, limits, word).until_the_end()
 
 
@@ -212,6 +213,13 @@ def seal(fd: int) -> None:
     )
 
 
+def _opened_anew(fd: int, stack: ExitStack) -> int:
+    """The same file with a position and flags of its own, in which no call can leave a note for the next."""
+    anew = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+    stack.callback(os.close, anew)
+    return anew
+
+
 class _Watch:
     """Reads what the process says, until it ends or has to be ended."""
 
@@ -244,8 +252,8 @@ class _Watch:
         ):  # the first word, so none of the metric's
             raise SandboxUnavailable(printable(str(value), LONGEST_TRACEBACK))
         if reason is None and kind == "failed":
-            text = printable(str(value), LONGEST_TRACEBACK)
-            raise MetricFailed(text.rstrip().rpartition("\n")[2], details=text, printed=printed)
+            reason, details = _failure(value)
+            raise MetricFailed(reason, details=details, printed=printed)
         if self._ready_at is None:
             raise SandboxUnavailable(
                 reason or f"its process {_ending(code)} before the metric began", printed
@@ -331,6 +339,15 @@ class _Watch:
             return "", None
         ((kind, value),) = answer.items()
         return kind, value
+
+
+def _failure(value: object) -> tuple[str, str]:
+    """Reason and details of a failure, of which the metric may have made anything."""
+    reason, details = value if isinstance(value, list) and len(value) == 2 else (value, "")
+    return (
+        printable(str(reason), LONGEST_MESSAGE).partition("\n")[0] or "(no reason given)",
+        printable(str(details), LONGEST_TRACEBACK),
+    )
 
 
 def printable(text: str, longest: int) -> str:

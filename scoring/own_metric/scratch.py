@@ -30,14 +30,27 @@ def scratch_folder() -> Iterator[Path]:
     if not root.is_dir() or root.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise SandboxUnavailable(f"{root} was made by somebody else, or others may write there: remove it")
     remove_abandoned(root)
-    folder = Path(tempfile.mkdtemp(dir=root))
-    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder, held = _new_and_locked(root)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(held)
+
+
+def _new_and_locked(root: Path) -> tuple[Path, int]:
+    """A new folder and the descriptor that holds its lock.
+
+    Before it is locked, another run may take it for an abandoned one and remove it: then there is another.
+    """
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=root))
+        with suppress(FileNotFoundError):
+            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(held, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, held
+            os.close(held)
 
 
 def remove_abandoned(root: Path) -> None:

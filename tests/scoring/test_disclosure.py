@@ -130,3 +130,8 @@ def test_digits_finer_than_a_sixth_of_the_standard_error_are_advised_against(sta
 def test_the_advice_tells_whether_single_images_show():
     assert advise_digits(5, standard_error=0.006, one_image=1e-4).names_single_images
     assert not advise_digits(3, standard_error=0.006, one_image=1e-4).names_single_images
+
+
+def test_no_score_is_minus_zero():
+    assert str(rounded(-1e-9, 3)) == "0.0"
+    assert str(rounded({"score": [-0.0004]}, 3)) == "{'score': [0.0]}"

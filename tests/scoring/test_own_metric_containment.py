@@ -12,13 +12,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from scoring.own_metric import MetricFailed, SandboxLimits
+from scoring.own_metric.sandbox import run_metric
+from scoring.own_metric.scratch import scratch_folder
 from tamago_metric import ParticipantVisibleError
-from tests.scoring.own_metrics import MIB, SMALL, children, leftovers, run
+from tests.scoring.own_metrics import IDS, LABELS, MIB, SCORES, SMALL, children, in_memory, leftovers, run
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a-secret-of-the-worker"
@@ -491,6 +494,41 @@ os._exit(0)"""
     assert failure(body, SandboxLimits(seconds=5)).reason
 
 
+@pytest.mark.parametrize("character", ["台", "😀", "\\x01", "\\ud800"])
+def test_an_exception_of_any_characters_is_told(character):
+    failed = failure(f"raise ValueError('{character}' * 10**6)")
+    assert failed.reason.startswith("ValueError: ")
+    assert 'File "metric.py", line 3, in score' in failed.details
+
+
+LONG_STORIES = {
+    "raise ValueError('Input contains NaN.\\nSee\\nhttps://example.org/')": "ValueError: Input contains NaN.",
+    "raise ExceptionGroup('two', [KeyError(1), KeyError(2)])": "ExceptionGroup: two (2 sub-exceptions)",
+    "raise SystemExit('bye' * 10**6)": "SystemExit: bye",
+    "return eval('1 +')": "SyntaxError: invalid syntax",
+    "raise ParticipantVisibleError(Unspeakable())": "RuntimeError: no words",
+}
+
+
+@pytest.mark.parametrize("body", LONG_STORIES)
+def test_the_reason_is_one_line_that_says_what_it_was(body):
+    head = (
+        "from tamago_metric import ParticipantVisibleError\n"
+        "class Unspeakable:\n    def __str__(self): raise RuntimeError('no words')\n"
+    )
+    failed = failure(body, head=head)
+    assert failed.reason.startswith(LONG_STORIES[body]), failed.reason
+    assert "\n" not in failed.reason
+    assert len(failed.reason) <= 500
+    assert "Traceback (most recent call last)" in failed.details
+
+
+def test_a_form_feed_does_not_shift_the_line_that_is_shown():
+    with pytest.raises(MetricFailed) as caught:
+        run("def score(solution, submission):\n    x = '\x0c'\n    y = '\u2028'\n    return 1 / 0\n")
+    assert "line 4, in score\n    return 1 / 0" in caught.value.details
+
+
 def test_what_is_printed_is_no_answer():
     printed = """import sys\nprint('{"returned": {"score": 1.0}}')\nreturn 0.25"""
     assert run(metric(printed)).returned.score == 0.25
@@ -521,6 +559,24 @@ frame.f_locals["answers"].last("unavailable", "try again, elsewhere")"""
 def test_it_leaves_nothing_to_the_next_one():
     assert run(metric("open('kept', 'w').write('x')\nreturn 1")).returned.score == 1
     assert run(metric("import os\nreturn len(os.listdir('.'))")).returned.score == 0
+
+
+def test_it_cannot_leave_a_note_in_the_position_of_a_file():
+    """The table of the solution is the same file in each call."""
+    body = """
+import os
+found = 0
+for fd in range(3, 20):
+    try:
+        if "memfd" in os.readlink(f"/proc/self/fd/{fd}"):
+            found += os.lseek(fd, 0, os.SEEK_CUR) == 12345
+            os.lseek(fd, 12345, os.SEEK_SET)
+    except OSError:
+        pass
+return found"""
+    with in_memory(image_id=IDS, label=LABELS) as table, in_memory(image_id=IDS, score=SCORES) as submission:
+        found = [run_metric(metric(body), table, submission).returned.score for _ in range(2)]
+    assert found == [0, 0]
 
 
 def test_it_cannot_hide_behind_the_end():
@@ -589,6 +645,22 @@ def test_it_does_not_outlive_the_thread_that_asked(tmp_path):
     assert set(leftovers()) - before  # its scratch folder: the next run removes it
     assert run(metric("return 1")).returned.score == 1
     assert not set(leftovers()) - before
+
+
+def test_a_new_scratch_folder_is_not_taken_for_an_abandoned_one():
+    """Between the making of a folder and its lock, others look for what a killed worker left."""
+    lost = []
+
+    def make_many() -> None:
+        for _ in range(500):
+            with scratch_folder() as folder:
+                if not folder.exists():
+                    lost.append(folder)
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(make_many) for _ in range(4)]:
+            done.result()
+    assert not lost
 
 
 def test_many_threads_may_run_metrics_at_once():

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from scoring import InvalidSubmission, MetricConfig, Solution, grade
 from scoring.__main__ import app
 from scoring.grading import grade_predictions
 from scoring.metrics import MetricFile, OwnMetric
-from scoring.own_metric import MetricFailed
+from scoring.own_metric import MetricFailed, SourceError, read_source
 
 ROWS = 400
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "organizers" / "own-metric.md"
@@ -248,3 +249,48 @@ def test_the_command_line_tells_what_is_wrong_with_a_file(source, told, solution
     done = CliRunner().invoke(app, ["try-metric", str(metric), "--solution", str(solution_file)])
     assert done.exit_code == 1
     assert told in done.output
+
+
+def test_the_command_line_shows_names_and_sentences_as_they_are(submission, solution_file, tmp_path):
+    """Square brackets are no markup of a terminal's colours."""
+    metric = tmp_path / "metric.py"
+    metric.write_text(
+        "from tamago_metric import ParticipantVisibleError\n"
+        "def score(solution, submission):\n"
+        "    if submission['score'].nunique() < 2: raise ParticipantVisibleError('[/red]')\n"
+        "    return {'score': 1, '[/b] [x]': 2}\n"
+    )
+    tried = CliRunner().invoke(app, ["try-metric", str(metric), "--solution", str(solution_file)])
+    assert tried.exit_code == 0, tried.output
+    assert "refused: [/red]" in tried.output
+    graded = CliRunner().invoke(
+        app,
+        ["grade", str(submission), "--metric-file", str(metric), "--solution", str(solution_file)],
+    )
+    assert graded.exit_code == 0, graded.output
+    assert "[/b] [x]" in graded.output
+
+
+def nested_finally(functions: int) -> str:
+    """Each `finally` is compiled twice, and so are those inside it."""
+    lines, depth = ["def score(solution, submission):", " return 1"], 0
+    for _ in range(functions):
+        lines.append(f"{' ' * depth}def f():")
+        depth += 1
+        for _ in range(18):
+            lines += [f"{' ' * depth}try:", f"{' ' * depth} pass", f"{' ' * depth}finally:"]
+            depth += 1
+    return "\n".join([*lines, f"{' ' * depth}pass"])
+
+
+def test_a_file_on_which_the_compiler_never_ends_is_refused():
+    began = time.monotonic()
+    with pytest.raises(SourceError, match="Python cannot compile the file"):
+        read_source(nested_finally(4).encode())
+    assert time.monotonic() - began < 45
+
+
+def test_warnings_of_the_compiler_are_not_written_into_the_site_s_log(capfd):
+    source = "def score(solution, submission):\n    return 1\n" + "1 is 1\n" * 10_000
+    assert read_source(source.encode()) == source
+    assert capfd.readouterr() == ("", "")

@@ -20,6 +20,8 @@ from competition.contests.models import Competition
 
 register = template.Library()
 
+LARGEST_WRITTEN_OUT = 1e15  # beyond it a number has more digits than it tells
+
 # What a text of an organizer may contain: no script, no style, no form, nothing that positions itself.
 ALLOWED_TAGS = {
     *("p", "br", "hr", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "code"),
@@ -107,7 +109,8 @@ def score(value: float | None, metric: dict | int | None = None) -> str:
     if value is None:
         return "–"
     digits = metric if isinstance(metric, int) else (metric or {}).get("digits", 5)
-    return f"{value:.{digits}f}"
+    # An own metric may return anything: 1e300 has three hundred digits, and -1e-9 would be shown as -0.00000.
+    return f"{value:z.{digits}f}" if abs(value) < LARGEST_WRITTEN_OUT else f"{value:.{digits}e}"
 
 
 @register.filter

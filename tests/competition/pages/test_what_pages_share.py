@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from django.template import Context, Template
 
-from competition.contests.templatetags.tamago import markdown
+from competition.contests.templatetags.tamago import markdown, score
 from tests.competition.conftest import signed_in
 from tests.competition.pages.sane_html import page_of, text_of
 
@@ -131,3 +131,18 @@ def test_who_lands_on_an_address_that_takes_forms_is_told_so(typhoons, organizer
     assert response.status_code == 405
     assert response["Allow"] == "POST"
     assert "is no page" in text_of(response)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (0.1234, "0.123"),
+        (-1e-9, "0.000"),
+        (-1234.5, "-1234.500"),
+        (1e300, "1.000e+300"),
+        (-1e300, "-1.000e+300"),
+    ],
+)
+def test_a_score_has_the_organizers_digits_and_stays_short(value, shown):
+    assert score(value, 3) == shown
