@@ -27,6 +27,7 @@ from cloud_images.tracks import Storm, Tracks, distance_km
 from scoring.resampling import draw_weights
 from scoring.uncertainty import interval
 from starter_kit.detect.sliding import Hits
+from starter_kit.explain.rates import FEW_STORMS
 
 REPLICATES = 1000
 
@@ -144,9 +145,10 @@ def skill(fixes: Sequence[Fix], false_alarms: Sequence[float] = (), threshold: f
 
 
 def pod_interval(fixes: Sequence[Fix]) -> tuple[float, float] | None:
-    """95 % of the probability of detection, on draws of whole storms; None for fewer than two of them."""
+    """95 % of the probability of detection, on draws of whole storms; None for fewer than
+    `FEW_STORMS`."""
     storms = sorted({fix.storm_id for fix in fixes})
-    if len(storms) < 2:
+    if len(storms) < FEW_STORMS:
         return None
     place = {name: number for number, name in enumerate(storms)}
     storm = [place[fix.storm_id] for fix in fixes]

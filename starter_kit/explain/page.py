@@ -363,7 +363,7 @@ def _number(value: float | None) -> str:
 
 
 def _range(interval: Interval | None, digits: int = 3) -> str:
-    return "unknown" if interval is None else f"{interval[0]:.{digits}f} to {interval[1]:.{digits}f}"
+    return "too few storms" if interval is None else f"{interval[0]:.{digits}f} to {interval[1]:.{digits}f}"
 
 
 READING = """
@@ -376,5 +376,6 @@ difference between the two logits.</p>
 <p>Both tell what the network used, not what makes the weather. A map that looks sensible proves nothing: look
 for what the errors of one kind have in common, and test it by changing the images or the training.</p>
 <p><b>Few storms make wide intervals.</b> Images of one storm resemble each other; 40 images of two storms say
-about as much as two images. Where all images of a group are of one storm, there is no interval.</p>
+about as much as two images. Groups of fewer than five storms have no interval: so few may agree by
+chance, and it would promise too much.</p>
 """

@@ -28,13 +28,16 @@ REPORTED_DAYS = (2, 5, 7)
 """Matsuoka et al. (2018, doi 10.1186/s40645-018-0245-y) tell how many precursors are found so many days
 before their formation."""
 BINS = 10
+FEW_STORMS = 5
+"""Groups of fewer have no interval: two storms that happen to agree would make it a point."""
 
 
 @dataclass(frozen=True)
 class Rate:
     """One group of images. pod: probability of detection, hits / (hits + misses), None without cyclones; far:
     false-alarm ratio, false alarms / (hits + false alarms), None where nothing is called, or where other
-    clouds belong to no group; storms: of how many storms the cyclones are."""
+    clouds belong to no group; storms: of how many storms the cyclones are. Intervals are None for fewer than
+    `FEW_STORMS`."""
 
     group: str
     positives: int
@@ -91,7 +94,8 @@ def _rates(cases: Cases, group: pl.Series, names: Sequence[str]) -> list[Rate]:
 
 def _rate(entry: dict[str, Any], storms: int) -> Rate:
     precision = entry["precision"]
-    score_interval = entry["interval"] if precision is not None else None
+    is_known = storms >= FEW_STORMS
+    score_interval = entry["interval"] if is_known and precision is not None else None
     return Rate(
         group=entry["value"],
         positives=entry["positives"],
@@ -99,7 +103,7 @@ def _rate(entry: dict[str, Any], storms: int) -> Rate:
         hits=entry["tp"],
         false_alarms=entry["fp"],
         pod=entry["recall"],
-        pod_interval=entry["recall_interval"],
+        pod_interval=entry["recall_interval"] if is_known else None,
         far=None if precision is None else 1 - precision,
         far_interval=None if score_interval is None else (1 - score_interval[1], 1 - score_interval[0]),
     )

@@ -142,7 +142,7 @@ def test_the_interval_of_the_pod_is_over_storms(read):
     low, high = pod_interval(fixes)
     assert low < 6 / 8 < high
     assert pod_interval([*fixes, *fixes]) == pytest.approx((low, high))  # no more storms, no more certainty
-    assert pod_interval(fixes[:1]) is None
+    assert pod_interval(fixes[:4]) is None  # so few may agree by chance
 
 
 def test_tracks_of_another_time_are_said_so(run_folder, shell, tmp_path, read):

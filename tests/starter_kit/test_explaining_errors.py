@@ -12,10 +12,11 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
 from starter_kit.config import load_config
+from starter_kit.data import load_training_data
 from starter_kit.explain.cases import MONTHS, held_back_cases, shared_cases
-from starter_kit.explain.rates import compare_cases
+from starter_kit.explain.rates import compare_cases, rates_by_lead
 from starter_kit.run_folder import load_run
-from starter_kit.scorers import load_scorer
+from starter_kit.scorers import Judged, load_scorer
 from starter_kit.train import train
 from tests.starter_kit.command_line import Shell
 
@@ -142,11 +143,41 @@ def test_a_day_of_lead_time_is_the_twelve_hours_before_and_after_it(told, images
     assert sum(rate["positives"] for rate in told["by_day"]) == images["label"].sum()
 
 
-def test_a_group_of_one_storm_has_no_interval(told):
-    groups = [*told["by_day"], *told["by_basin"]]
-    assert any(rate["storms"] == 1 for rate in groups)
-    assert all(rate["pod_interval"] is None for rate in groups if rate["storms"] == 1)
-    assert any(rate["pod_interval"] for rate in groups)
+def test_groups_of_few_storms_have_no_interval(told):
+    for rate in (*told["by_day"], *told["by_lead"], *told["by_basin"], *told["by_month"]):
+        if rate["storms"] < 5:
+            assert rate["pod_interval"] is rate["far_interval"] is None
+
+
+def test_intervals_are_those_of_the_platforms_slices(release, run_folder):
+    """On all training images, which hold storms enough."""
+    scorer = load_scorer([run_folder], torch.device("cpu"))
+    table = release.train_table()
+    everything = np.arange(len(table))
+
+    class OnAll:
+        def judged(self, release, *, on_progress=None):
+            data = load_training_data(release, scorer.runs[0].config.validation)
+            return Judged.of(data, everything, scorer.score(release.train_images, everything), 0.79)
+
+    cases = held_back_cases(release, OnAll())
+    found = {rate.group: rate for rate in rates_by_lead(cases)}
+    known = [rate for rate in found.values() if rate.storms >= 5]
+    assert known
+    for rate in known:
+        low, high = rate.pod_interval
+        assert 0 <= low <= rate.pod <= high <= 1
+        assert high - low > 0.01
+    # The same storms drawn naively, image by image of each drawn storm.
+    rate = max(known, key=lambda each: each.storms)
+    here = cases.table.filter(pl.col("lead") == rate.group)
+    hits = [group["kind"].eq("hit").to_numpy() for _, group in here.group_by("storm_id")]
+    every = cases.table["storm_id"].drop_nulls().n_unique()
+    hits += [np.empty(0, bool)] * (every - len(hits))
+    rng = np.random.default_rng(1)
+    draws = [np.concatenate([hits[i] for i in rng.integers(0, every, every)]) for _ in range(4000)]
+    low, high = np.quantile([draw.mean() for draw in draws if len(draw)], (0.025, 0.975))
+    assert rate.pod_interval == pytest.approx((low, high), abs=0.05)
 
 
 def test_the_reliability_diagram_is_scikit_learns(told, images):
