@@ -1,8 +1,8 @@
 """Looking at the text of a metric without running it, in a process of its own.
 
-Python's compiler can be made to take any amount of time and memory by a short file: each `finally` is compiled
-twice, and so are those inside it. Whoever asks is the site, which has people to answer, so another process
-compiles, with limits. It reads the text from stdin, and answers in one line of JSON: what is wrong, or "".
+Python's compiler can be made to take any amount of time and memory by a short file: each `finally` is written
+out twice, and so are those inside it. Whoever asks is the site, which has people to answer, so a process with
+limits compiles. It reads the text from stdin, and answers in one line of JSON: what is wrong, or "".
 """
 
 import ast
