@@ -5,7 +5,7 @@ The folder of the release stays as it is, and so do its checksums: what particip
 
 import hashlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 
 from competition.accounts.models import User
 from competition.datasets.models import Release, SolutionVersion
+from competition.datasets.uploaded_table import UnreadableTableError, read_uploaded_table
 from competition.refusal import Refusal
 from scoring import Solution, SolutionError
 from scoring.solution import REQUIRED_COLUMNS
@@ -34,8 +35,8 @@ def correct_solution(*, user: User | None, release: Release, file: File) -> Solu
     Raises Refusal that says what is wrong: no Parquet file, not a solution, images missing or unknown (how
     many, and the first of them), or nothing that differs from the solution in force.
     """
-    corrected = _read(file)
     present = pq.read_table(release.solution_path)
+    corrected = _read(file, images=len(present))
     places = _places(corrected, present)
     changes = _changes(corrected.take(places), present)
     if not any(changes.values()):
@@ -57,12 +58,14 @@ def correct_solution(*, user: User | None, release: Release, file: File) -> Solu
     return version
 
 
-def _read(file: File) -> pa.Table:
+def _read(file: File, images: int) -> pa.Table:
     name = Path(file.name or "solution.parquet").name
+    file.seek(0)
+    content = pa.py_buffer(file.read())
+    file.seek(0)
     try:
-        file.seek(0)
-        table = pq.read_table(_stream(file))
-    except (pa.ArrowException, OSError) as error:
+        table = read_uploaded_table(content, images=images)
+    except UnreadableTableError as error:
         raise Refusal(
             _("%(name)s is not a Parquet file that can be read: %(error)s") % {"name": name, "error": error},
             code="solution_unreadable",
@@ -73,10 +76,6 @@ def _read(file: File) -> pa.Table:
     except SolutionError as error:
         raise Refusal(str(error), code="solution_invalid", status=422) from error
     return table
-
-
-def _stream(file: File) -> BinaryIO:
-    return file.file if hasattr(file, "file") and file.file is not None else file  # type: ignore[return-value]
 
 
 def _places(corrected: pa.Table, present: pa.Table) -> pa.Array:

@@ -1,9 +1,13 @@
 """A corrected solution is for the very same images, and is kept where nothing is served from."""
 
 import hashlib
+import io
+import resource
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -101,6 +105,58 @@ def test_what_is_no_solution_is_refused_with_the_reason(release, change, told):
 def test_what_is_no_parquet_is_refused(release):
     file = SimpleUploadedFile("solution.csv", b"image_id,label,split\n")
     assert "solution.csv is not a Parquet file" in refused(release, file).message
+
+
+def bomb(release, **columns: pa.Array) -> SimpleUploadedFile:
+    """The release's solution with more columns, in little more bytes."""
+    table = solution_table(release)
+    plain = {name: pa.array(table[name].to_list()) for name in ("image_id", "label", "split")}
+    file = io.BytesIO()
+    pq.write_table(pa.table(plain | columns), file, compression="zstd", store_schema=False)
+    assert file.tell() < 2_000_000
+    return SimpleUploadedFile("solution.parquet", file.getvalue())
+
+
+def one_in_every_row(value, images: int, kind: pa.DataType) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array([0] * images, pa.int32()), pa.array([value], kind))
+
+
+BOMBS = {
+    "a long text in every row": lambda n: one_in_every_row("x" * 10_000_000, n, pa.string()),
+    "long bytes in every row": lambda n: one_in_every_row(b"x" * 200_000, n, pa.binary(200_000)),
+    "a long list in every row": lambda n: pa.array([[0] * 1000] * n),
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_small_file_that_would_fill_the_memory_is_refused(release, kind):
+    file = bomb(release, bomb=BOMBS[kind](len(solution_table(release))))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    declined = refused(release, file)
+    assert declined.code == "solution_unreadable"
+    assert "bytes in memory" in declined.message or "nested" in declined.message
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+
+
+def test_far_too_many_rows_are_refused_unread(release):
+    table = solution_table(release)
+    many = pl.concat([table] * (3 + 1000 // len(table)))
+    assert "rows, and the test has" in refused(release, parquet(many)).message
+
+
+def test_a_column_that_is_there_twice_is_refused(release):
+    table = solution_table(release)
+    names = ["image_id", "label", "split", "basin", "basin"]
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays([pa.array(table[name].to_list()) for name in names], names), file)
+    content = SimpleUploadedFile("solution.parquet", file.getvalue())
+    assert "'basin' is nested, or there twice" in refused(release, content).message
+
+
+@pytest.mark.parametrize("cut", [0, 3, 11, 1000, -1, -5, -9])
+def test_a_damaged_file_is_refused(release, cut):
+    whole = parquet(solution_table(release)).read()
+    assert refused(release, SimpleUploadedFile("solution.parquet", whole[:cut])).code == "solution_unreadable"
 
 
 def test_a_refused_rescoring_keeps_no_file(typhoons, entries, release):
