@@ -1,7 +1,7 @@
 """A table in a Parquet file that somebody uploaded, read only after it was found to be no bomb.
 
-A file of kilobytes can name one endless text in every row, or lists of billions of zeros: spelled out it would
-take the memory of the site.
+A file of kilobytes can name one endless text in every row, or lists of billions of zeros: spelled out it
+would take the memory of the site.
 """
 
 from collections.abc import Iterable
