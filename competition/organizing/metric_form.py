@@ -84,6 +84,7 @@ class MetricForm(forms.Form):
         self._named = {*COMMON, *parameters}
         initial = {name: metric.pop(name) for name in self._named if name in metric}
         initial["slices"] = ", ".join(initial.get("slices", ()))
+        self._offered = list(metric.items())
         super().__init__(data, initial={**initial, "more": metric})
         self.fields["metric"].choices = list(_grouped(self._definitions))  # type: ignore[attr-defined]
         for name, (parameter, metrics) in parameters.items():
@@ -116,7 +117,10 @@ class MetricForm(forms.Form):
                 del self.errors[name]  # of metrics that were not chosen
         if self.errors or definition is None:
             return cleaned
-        typed = {name: cleaned[name] for name in (*COMMON, *asked)} | cleaned["more"]
+        more = cleaned["more"]
+        if self.initial.get("metric") == OWN != cleaned["metric"]:  # what describes the file goes with it
+            more = {name: value for name, value in more.items() if (name, value) not in self._offered}
+        typed = {name: cleaned[name] for name in (*COMMON, *asked)} | more
         if len(definition.predictions) == 1:
             typed["prediction"] = definition.predictions[0]
         try:

@@ -16,6 +16,7 @@ from competition.refusal import Refusal
 from competition.submissions.evaluate import evaluate
 from competition.submissions.models import PrivateScore, Score, State
 from competition.submissions.receive import remaining_today
+from scoring import MetricConfig
 from tests.competition.conftest import signed_in
 from tests.competition.submissions.conftest import submit
 
@@ -294,6 +295,24 @@ def test_the_form_of_a_rescoring_leaves_an_own_metric_as_it_is(organizer, typhoo
     answer = browser.post(address, typed)
     assert answer.status_code == 302, answer.content.decode()
     assert typhoons.rescorings.get().metric == uploaded.metric
+
+
+def test_the_form_of_a_rescoring_goes_back_to_the_platform_s_metrics(
+    organizer, typhoons, release, alice, team
+):
+    """What described the file is not typed away by hand, and its lack of draws does not stay behind."""
+    in_force(organizer, typhoons, HITS)
+    scored(submit(alice, typhoons))
+    browser = signed_in(organizer)
+    address = reverse("organizing:rescore", args=[typhoons.slug])
+    form = browser.get(address).context["metric_form"]
+    typed = {name: value for name, value in form.initial.items() if value is not None}
+    typed |= {"more": json.dumps(form.initial["more"]), "reason": "Simpler.", "metric": "roc_auc"}
+    answer = browser.post(address, typed)
+    assert answer.status_code == 302, answer.content.decode()
+    metric = typhoons.rescorings.get().metric
+    assert metric["metric"] == "roc_auc"
+    assert metric == MetricConfig.model_validate({"metric": "roc_auc", "digits": 5}).model_dump(mode="json")
 
 
 def test_a_metric_that_fails_an_entry_of_a_rescoring_is_told_there(organizer, typhoons, release, alice, team):
