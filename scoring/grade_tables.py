@@ -54,10 +54,11 @@ def _results(graded: Grade) -> Table:
     for name, field in NUMBERS:
         add(name, lambda result, field=field: _count(getattr(result, field)))  # type: ignore[misc]
     for name in graded.public.details or {}:
-        add(
-            escape(name.replace("_", " ")),
-            lambda result, name=name: decimals((result.details or {}).get(name)),
-        )  # type: ignore[misc]
+
+        def detail(result: Result, name: str = name) -> str | None:
+            return decimals((result.details or {}).get(name))
+
+        add(escape(name.replace("_", " ")), detail)
     return table
 
 

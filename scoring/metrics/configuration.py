@@ -7,10 +7,9 @@ its exact definition and source into the docstring, and import it in ``scoring.m
 what `docs/metrics.md`, the site and ``python -m scoring metrics`` show.
 """
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
 
 from scoring.metrics.result import Result
 from scoring.resampling import Replicates
@@ -81,13 +80,13 @@ class MetricConfig(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _pick_metric(cls, value: Any, handler: Callable[[Any], "MetricConfig"]) -> "MetricConfig":
+    def _pick_metric(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if cls is not MetricConfig or isinstance(value, MetricConfig) or not isinstance(value, dict):
             return handler(value)
         name = value.get("metric", DEFAULT_METRIC)
         if not isinstance(name, str) or name not in METRICS:
             raise ValueError(f"unknown metric {name!r}; the metrics are {', '.join(sorted(METRICS))}")
-        return METRICS[name].model_validate(value)
+        return cast("Self", METRICS[name].model_validate(value))
 
     @model_validator(mode="after")
     def _check_form(self) -> "MetricConfig":
