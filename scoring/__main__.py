@@ -283,7 +283,8 @@ def _reported(as_json: bool) -> Iterator[None]:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
     except OSError as error:
-        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        told = (error.filename, error.strerror or str(error))  # pyarrow's own name the file in the message
+        print(f"error: {': '.join(filter(None, told))}", file=sys.stderr)
         raise typer.Exit(1) from error
 
 

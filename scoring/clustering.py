@@ -40,10 +40,14 @@ def clusters_of(
 
 
 def group_by_value(column: Any, count: int, name: str | None) -> Grouping:
-    """Images of one value together; without a value (null, NaN, empty text), and without a column, singly."""
+    """Images of one value together; without a value (null, NaN, empty text), and without a column, singly.
+    Raises ValueError for a column of a type that has no order, such as lists."""
     if column is None:
         return Grouping.of(np.full(count, -1), "image")
-    encoded = pc.dictionary_encode(column.combine_chunks())
+    try:
+        encoded = pc.dictionary_encode(column.combine_chunks())
+    except pa.ArrowNotImplementedError as error:
+        raise ValueError(f"must hold text, numbers or times, its type is {column.type}") from error
     values = encoded.dictionary
     # in the order of the values, so that the solution's order of rows does not matter
     order = pc.sort_indices(values).to_numpy()
@@ -75,18 +79,22 @@ def group_by_time(column: Any, count: int) -> Grouping:
 
 def days_since_1970(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     """(n,) days, in UTC where there is a time zone, NaN for null. Raises ValueError for what is no time."""
+    return times_of(column).cast(pa.int64()).cast(pa.float64()).to_numpy() / MILLISECONDS_PER_DAY
+
+
+def times_of(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Timestamps in milliseconds, in UTC where there is a zone. Raises ValueError for what is no time."""
+    if pa.types.is_integer(column.type):  # Arrow would take days or seconds for milliseconds
+        raise ValueError(f"must hold times such as 2018-08-01T06:00:00, its type is {column.type}")
     # A time with a zone is cast to one with a zone, which shifts nothing: both count from 1970 in UTC. Text
     # says in each value whether it has one, and Arrow wants to know which to expect.
     zones = (column.type.tz,) if pa.types.is_timestamp(column.type) else (None, "UTC")
     for zone in zones:
         try:
-            times = column.cast(pa.timestamp("ms", tz=zone), safe=False)
-            break
+            return column.cast(pa.timestamp("ms", tz=zone and "UTC"), safe=False)
         except pa.ArrowException as error:
             reason = error
-    else:
-        raise ValueError(f"must hold times such as 2018-08-01T06:00:00: {reason}") from reason
-    return times.cast(pa.int64()).cast(pa.float64()).to_numpy() / MILLISECONDS_PER_DAY
+    raise ValueError(f"must hold times such as 2018-08-01T06:00:00: {reason}") from reason
 
 
 def to_arrow(values: Iterable[Any]) -> pa.ChunkedArray:

@@ -128,7 +128,8 @@ class Solution:
 
         Positives of one value in the column `cluster_by` (`storm_id`) are a cluster; without a value, or
         where there is no such column, each image is its own. Negatives are clustered by blocks of time, and
-        singly where there is no column `time` or it spans one day.
+        singly where there is no column `time` or it spans one day. Raises SolutionError for a column that
+        makes no groups.
         """
         wanted = cluster_by, replicates
         if wanted not in self._clusters:
@@ -145,8 +146,12 @@ class Solution:
         )
         storms = positives[cluster_by] if cluster_by in positives.column_names else None
         times = negatives[TIME] if TIME in negatives.column_names else None
+        try:
+            by_value = group_by_value(storms, len(positives), cluster_by)
+        except ValueError as error:
+            raise SolutionError(f"column {cluster_by} of the solution: {error}") from error
         return Clusters(
-            group_by_value(storms, len(positives), cluster_by),
+            by_value,
             group_by_time(times, len(negatives)),
             replicates,
             stream=part,

@@ -12,6 +12,7 @@ Three columns are derived where the solution has none of that name:
 - `hemisphere`: of `latitude`, north (≥ 0) or south.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from scoring.clustering import times_of
 from scoring.metrics.configuration import MetricConfig
 from scoring.metrics.constrained import CALLED
 from scoring.metrics.result import Result
@@ -63,7 +65,7 @@ def slice_values(table: pa.Table, column: str) -> pa.ChunkedArray:
     if source in names:
         try:
             return _derive(column, table[source])
-        except pa.ArrowException as error:
+        except (ValueError, pa.ArrowException) as error:
             raise SolutionError(f"slice {column}: column {source} of the solution: {error}") from error
     if source is not None:
         raise SolutionError(f"slice {column} is derived from the column {source}, which the solution lacks")
@@ -103,7 +105,10 @@ def slicings(config: MetricConfig, solution: Solution) -> tuple[list[Slicing], l
 def _slicings(table: pa.Table, column: str, bounds: Sequence[int]) -> list[Slicing]:
     """The slicing of every part of a table whose rows are [positives | negatives] of each part in turn, with
     bounds (2 · parts + 1,)."""
-    encoded = pc.dictionary_encode(slice_values(table, column).combine_chunks())
+    whole = slice_values(table, column)
+    if not _has_plain_values(whole.type):
+        raise SolutionError(f"slice {column}: must hold text, numbers or dates, its type is {whole.type}")
+    encoded = pc.dictionary_encode(whole.combine_chunks())
     values = encoded.dictionary
     if len(values) > MAX_VALUES + 1:  # one may stand for "no value"
         raise SolutionError(
@@ -246,8 +251,7 @@ def _derive(column: str, source: pa.ChunkedArray) -> pa.ChunkedArray:
         return pc.floor(pc.divide(hours, 24.0)).cast(pa.int64())
     if column == "hemisphere":
         return pc.if_else(pc.greater_equal(source.cast(pa.float64()), 0.0), "north", "south")
-    zone = getattr(source.type, "tz", None)
-    month = pc.month(source.cast(pa.timestamp("ms", tz="UTC" if zone else None)))
+    month = pc.month(times_of(source))
     place = pc.floor(pc.divide(month.cast(pa.float64()), 3.0)).cast(pa.int32())  # December is 4
     return pa.chunked_array(
         [pa.array(SEASONS).take(pc.if_else(pc.equal(chunk, 4), 0, chunk)) for chunk in place.chunks],
@@ -255,15 +259,26 @@ def _derive(column: str, source: pa.ChunkedArray) -> pa.ChunkedArray:
     )
 
 
+def _has_plain_values(kind: pa.DataType) -> bool:
+    """Whether `_plain` knows the values of an Arrow type."""
+    kinds = pa.types
+    if kinds.is_dictionary(kind):
+        return _has_plain_values(kind.value_type)
+    is_number = kinds.is_boolean(kind) or kinds.is_integer(kind) or kinds.is_floating(kind)
+    is_text = kinds.is_string(kind) or kinds.is_large_string(kind)
+    is_moment = kinds.is_date(kind) or kinds.is_timestamp(kind)
+    return is_number or is_text or is_moment or kinds.is_decimal(kind) or kinds.is_null(kind)
+
+
 def _plain(value: Any) -> Value:
-    """As JSON knows it; None for what stands for no value."""
+    """As JSON knows it, which has no infinity; None for what stands for no value."""
     if value is None or str(value) in {"", "nan"}:
         return None
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, str | int | bool):
         return value
-    return float(value)
+    return float(value) if math.isfinite(value) else str(value)
 
 
 def _on_host(values: Any) -> npt.NDArray[np.bool_]:

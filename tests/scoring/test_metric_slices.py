@@ -206,6 +206,38 @@ def test_a_column_of_the_solution_goes_before_a_derived_one(tmp_path):
     assert [entry["value"] for entry in run(tmp_path, solution, config)["season"]] == ["dry", "wet"]
 
 
+def test_seasons_of_times_as_text_with_a_zone(tmp_path):
+    solution, config = small(
+        {"slices": ["season"]}, time=["2001-02-03T00:00:00Z", "2001-07-03T09:00:00Z"] * 4
+    )
+    slices = run(tmp_path, solution, config)
+    assert [entry["value"] for entry in slices["season"]] == ["DJF", "JJA"]
+
+
+def test_infinity_is_a_value_that_json_can_name(tmp_path):
+    solution, config = small({"slices": ["level"]}, level=[np.inf, 0.5, -np.inf, np.nan] * 2)
+    slices = run(tmp_path, solution, config)
+    assert [entry["value"] for entry in slices["level"]] == ["-inf", 0.5, "inf", None]
+    json.dumps(slices, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([[1]] * 8, "list<"),
+        ([timedelta(hours=3)] * 8, "duration[us]"),
+        ([b"\xff"] * 8, "binary"),
+    ],
+)
+def test_a_column_of_other_things_than_text_numbers_and_dates_is_refused(tmp_path, values, kind):
+    solution, config = small({"slices": ["thing"]}, thing=pa.array(values))
+    message = f"slice thing: must hold text, numbers or dates, its type is {kind}"
+    with pytest.raises(SolutionError, match=re.escape(message)):
+        run(tmp_path, solution, config)
+    with pytest.raises(SolutionError, match=re.escape(message)):
+        check_slices(config, saved(solution, tmp_path))
+
+
 def test_one_storm_alone_has_no_interval(tmp_path):
     solution, config = small(
         {"metric": "csi", "slices": ["kind"], "replicates": 50},

@@ -76,6 +76,19 @@ def test_missing_columns_are_named(tmp_path):
         Solution.load(tmp_path / "s")
 
 
+def test_numbers_are_no_times():
+    with pytest.raises(SolutionError, match=r"column time: must hold times such as .*, its type is int64"):
+        Solution.from_columns(image_ids=image_ids(6), labels=LABELS, split=SPLIT, time=range(6))
+
+
+def test_a_column_of_lists_makes_no_storms():
+    solution = Solution.from_columns(
+        image_ids=image_ids(6), labels=LABELS, split=SPLIT, storm_id=pa.array([[1]] * 6)
+    )
+    with pytest.raises(SolutionError, match="column storm_id of the solution: must hold text, numbers or"):
+        solution.clusters("storm_id", 10)
+
+
 def test_a_table_without_rows_is_refused():
     table = pa.table(
         {"image_id": pa.array([], pa.string()), "label": pa.array([], pa.int8()), "split": pa.nulls(0)}

@@ -275,7 +275,7 @@ def test_the_command_line_says_what_it_cannot_use(files):
         ((folder / "no.parquet", "--labels", train), "is no CSV or Parquet file"),
         ((folder / "two.csv", "--labels", folder / "three.csv"), "is neither 0 nor 1, first train_0000001"),
         ((folder / "two.csv", "--labels", folder / "times.csv"), "column time: must hold times"),
-        ((folder / "two.csv", "--labels", folder / "nowhere.csv"), "No such file"),
+        ((folder / "two.csv", "--labels", folder / "nowhere.csv"), "error: Failed to open local file"),
         ((folder / "held_back.csv",), "give either --solution or --labels"),
     ):
         done = CliRunner().invoke(app, ["advise", *map(str, arguments)])
