@@ -12,11 +12,12 @@ from scoring.metrics.threshold import Counts, Floats, ThresholdMetric, ratio
 class PrecisionConstrainedRecall(ThresholdMetric):
     """The best recall TP / P among the thresholds with precision TP / (TP + FP) ≥ `precision_floor`.
 
-    Higher is better; from 0 to 1. The gate compares the float64 quotient with the floor. An entry that does
-    not keep the floor, at whatever threshold where it is the best one that is looked for, is below the gate:
-    it has no score, is reported at the threshold of its highest precision (of equal ones that of the highest
-    recall), and is ranked by that precision under all that pass. Where nothing is called positive precision
-    is 0; without a negative image it is defined; without a positive one it is not, and refused.
+    Higher is better; from 0 to 1. Equal recalls: the one of higher precision. The gate compares the float64
+    quotient with the floor. An entry that does not keep the floor, at whatever threshold where it is the best
+    one that is looked for, is below the gate: it has no score, is reported at the threshold of its highest
+    precision (of equal ones that of the highest recall), and is ranked by that precision under all that pass.
+    Where nothing is called positive precision is 0; without a negative image it is defined; without a
+    positive one it is not, and refused.
 
     Source: the classical operating point "recall at a fixed precision" of the precision-recall curve, as in
     scikit-learn's `precision_recall_curve`, whose thresholds are the candidates.
