@@ -81,9 +81,11 @@ def interval(
 
 
 def _share_below(replicates: Replicates) -> float | None:
+    """Of the draws with positives: in one where no threshold at all keeps a floor of precision there is no
+    value, and yet the entry misses the gate."""
     if replicates.passed is None:
         return None
-    defined = np.isfinite(replicates.values)
+    defined = np.isfinite(replicates.values if replicates.recall is None else replicates.recall)
     return float(np.mean(~replicates.passed[defined])) if defined.any() else None
 
 

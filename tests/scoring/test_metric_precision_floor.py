@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sklearn.metrics import precision_recall_curve
 
-from scoring import rank
+from scoring import evaluate, rank
 from scoring.tally import Part
 from tests.scoring.hard_cases import config, images, random_images, result_of
 
@@ -88,3 +88,19 @@ def test_negatives_alone_are_refused_and_positives_alone_are_found():
 def test_a_floor_that_is_none_is_refused(floor):
     with pytest.raises(ValidationError, match="precision_floor"):
         config("precision_constrained_recall", precision_floor=floor)
+
+
+def test_the_risk_counts_draws_in_which_no_threshold_keeps_the_floor():
+    rng = np.random.default_rng(5)
+    storms = np.repeat(np.arange(6), [30, 5, 5, 5, 5, 5])
+    # One storm is found above all negatives, the others are among them: a draw without it has no score.
+    positives = np.append(rng.normal(4, 0.3, 30), rng.normal(0, 1, 25))
+    negatives = rng.normal(0, 1, 400)
+    labels = np.repeat([1, 0], [55, 400])
+    scores = np.append(positives, negatives)
+    named = [f"storm {storm}" for storm in storms] + [None] * 400
+    metric = config("precision_constrained_recall", precision_floor=0.9)
+    result = evaluate(labels, scores, metric, clusters=named)
+    assert result.passed_gate
+    without = (5 / 6) ** 6
+    assert result.probability_below_gate == pytest.approx(without, abs=0.05)
