@@ -303,9 +303,12 @@ def _read_config(path: Path | None) -> MetricConfig:
 def _read_sample(path: Path) -> tuple[ImageIds, str]:
     """The ids of a sample submission, and whether it asks for scores or labels."""
     try:
-        with path.open("rb") as file:
-            options = pa_csv.ConvertOptions(column_types={"image_id": pa.string()})
-            table = pa_csv.read_csv(file, convert_options=options)
+        # Not from the open file: Arrow's threads may still read from it when an error ends the process.
+        table = pa_csv.read_csv(
+            pa.BufferReader(path.read_bytes()),
+            read_options=pa_csv.ReadOptions(use_threads=False),
+            convert_options=pa_csv.ConvertOptions(column_types={"image_id": pa.string()}),
+        )
         ids = ImageIds(table["image_id"])
     except (KeyError, ValueError) as error:  # pyarrow's own errors are ValueErrors too
         raise UnusableError(f"{path} is no sample submission with a column image_id: {error}") from error

@@ -2,15 +2,13 @@
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.services import missing
 from tests.site_process import PASSWORD, Site, Visitor, running_site
 from tests.steps import build_a_release, open_a_competition, organizer
 
@@ -33,18 +31,6 @@ def site(tmp_path_factory) -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def release(site: Site) -> Path:
     return Path(site.environment["DATA_DIR"]) / "releases" / "typhoons"
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium") or missing("Chromium (Debian package chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,11 +1,7 @@
 """The report in a browser: choosing errors, on a phone, in the dark, without the network."""
 
-import shutil
-
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.services import missing
 from tests.starter_kit.command_line import Shell
 
 pytestmark = pytest.mark.browser
@@ -18,18 +14,6 @@ def report(release, run_folder, tmp_path_factory):
     ended = Shell()("explain", run_folder, *words)
     assert ended.status == 0, ended.err
     return (out / "index.html").as_uri()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    program = shutil.which("chromium") or missing("Chromium (Debian package chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
