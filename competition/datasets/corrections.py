@@ -3,7 +3,6 @@
 The folder of the release stays as it is, and so do its checksums: what participants hold has not changed.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,13 @@ from competition.accounts.models import User
 from competition.datasets.models import Release, SolutionVersion
 from competition.datasets.uploaded_table import UnreadableTableError, read_uploaded_table
 from competition.refusal import Refusal
+from competition.uploaded_files import sha256_of
 from scoring import Solution, SolutionError
 from scoring.solution import REQUIRED_COLUMNS
 
 log = structlog.get_logger(__name__)
 
 NAMES_SHOWN = 5
-MEBIBYTE = 1024**2
 
 
 def correct_solution(*, user: User | None, release: Release, file: File) -> SolutionVersion:
@@ -44,7 +43,7 @@ def correct_solution(*, user: User | None, release: Release, file: File) -> Solu
             _("This solution does not differ from the one in force."), code="same_solution", status=422
         )
     version = SolutionVersion(
-        release=release, size=file.size, sha256=_sha256(file), changes=changes, uploaded_by=user
+        release=release, size=file.size, sha256=sha256_of(file), changes=changes, uploaded_by=user
     )
     version.file.save("solution.parquet", file, save=False)
     try:
@@ -146,11 +145,3 @@ def _same(new: pa.ChunkedArray, old: pa.ChunkedArray) -> bool:
         return new.cast(old.type).equals(old)
     except pa.ArrowException:
         return False
-
-
-def _sha256(file: File) -> str:
-    digest = hashlib.sha256()
-    for chunk in file.chunks(MEBIBYTE):
-        digest.update(chunk)
-    file.seek(0)
-    return digest.hexdigest()

@@ -1,7 +1,6 @@
 """Accepting a submission: the limits are checked under the lock of the team's row, the file is stored and
 validated, and a worker is told."""
 
-import hashlib
 import os
 import socket
 import uuid
@@ -26,13 +25,13 @@ from competition.submissions.files import largest_upload, local_copy, reading_li
 from competition.submissions.leases import Lease, claim
 from competition.submissions.models import State, Submission
 from competition.submissions.tasks import enqueue
+from competition.uploaded_files import sha256_of
 from scoring import InvalidSubmission, MetricConfig, validate_submission
 
 log = structlog.get_logger(__name__)
 
 MESSAGE_LENGTH = Submission._meta.get_field("message").max_length or 0
 FILENAME_LENGTH = Submission._meta.get_field("filename").max_length or 0
-MEBIBYTE = 1024**2
 
 
 def next_reset() -> datetime:
@@ -64,7 +63,7 @@ def receive_submission(
         message=message,
         filename=_shown_name(file.name or ""),
         size=file.size or 0,
-        sha256=_sha256(file),
+        sha256=sha256_of(file),
     )
     # Stored before the lock is taken: other members must not wait for a disk or another machine.
     submission.file.save(submission.filename, file, save=False)
@@ -203,14 +202,6 @@ def _refuse_over_limit(team: Team) -> None:
         status=429,
         retry_after=_seconds_until(next_reset()),
     )
-
-
-def _sha256(file: UploadedFile) -> str:
-    digest = hashlib.sha256()
-    for chunk in file.chunks(MEBIBYTE):
-        digest.update(chunk)
-    file.seek(0)
-    return digest.hexdigest()
 
 
 def _shown_name(name: str) -> str:
