@@ -11,7 +11,8 @@ from django.core.files.storage import Storage
 
 from competition.contests.models import Competition
 from competition.submissions.models import Submission
-from scoring import Limits
+from scoring import ImageIds, Limits, MetricConfig, validate_submission
+from scoring import Submission as Read
 
 
 class FileGone(Exception):  # noqa: N818 - a fact, told in the past tense
@@ -44,3 +45,21 @@ def reading_limits(max_bytes: int) -> Limits:
     """For a file of at most `max_bytes`; unpacked it may fill as much, or the default where that is more."""
     default = Limits()
     return Limits(max_bytes=max_bytes, max_decompressed_bytes=max(max_bytes, default.max_decompressed_bytes))
+
+
+def read_submission(
+    submission: Submission, config: MetricConfig, *, ids: ImageIds | None = None, n_rows: int | None = None
+) -> Read:
+    """The predictions in a submission's file, for `ids` or `n_rows` as in `scoring.validate_submission`.
+
+    Raises InvalidSubmission, FileGone.
+    """
+    with local_copy(submission) as path:
+        return validate_submission(
+            path,
+            ids=ids,
+            n_rows=n_rows,
+            config=config,
+            limits=reading_limits(submission.size),
+            filename=submission.filename,
+        )

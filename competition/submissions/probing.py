@@ -21,11 +21,10 @@ from django.utils.translation import gettext as _
 
 from competition.accounts.models import User
 from competition.contests.models import Team
-from competition.submissions.files import local_copy, reading_limits
+from competition.submissions.files import read_submission
 from competition.submissions.models import Fingerprint, ProbingSign, State, Submission
 from competition.submissions.resident import solution_at
 from competition.submissions.yardstick import in_force
-from scoring import validate_submission
 from scoring.sketch import Sketch, difference, is_threshold_sweep
 
 log = structlog.get_logger(__name__)
@@ -228,14 +227,7 @@ def _keep_sketch(submission: Submission) -> None:
         return
     yardstick = in_force(submission)
     solution = solution_at(yardstick.solution_path)
-    with local_copy(submission) as path:
-        valid = validate_submission(
-            path,
-            ids=solution.ids,
-            config=yardstick.config,
-            limits=reading_limits(submission.size),
-            filename=submission.filename,
-        )
+    valid = read_submission(submission, yardstick.config, ids=solution.ids)
     public, labels = solution.split == "public", solution.labels
     sketch = Sketch.of(valid.predictions, public & (labels == 1), public & (labels == 0))
     Fingerprint.objects.get_or_create(

@@ -21,12 +21,12 @@ from competition.contests.models import Competition, Team
 from competition.contests.teams import lock_team_of
 from competition.datasets.models import Release
 from competition.refusal import Refusal
-from competition.submissions.files import largest_upload, local_copy, reading_limits
+from competition.submissions.files import largest_upload, read_submission
 from competition.submissions.leases import Lease, claim
 from competition.submissions.models import State, Submission
 from competition.submissions.tasks import enqueue
 from competition.uploaded_files import sha256_of
-from scoring import InvalidSubmission, MetricConfig, validate_submission
+from scoring import InvalidSubmission, MetricConfig
 
 log = structlog.get_logger(__name__)
 
@@ -143,14 +143,11 @@ def _validate(submission: Submission) -> None:
     if lease is None:  # a worker was faster
         return
     try:
-        with local_copy(submission) as path:
-            valid = validate_submission(
-                path,
-                n_rows=submission.release.manifest["counts"]["test"]["images"],
-                config=MetricConfig.model_validate(submission.competition.metric),
-                limits=reading_limits(submission.size),
-                filename=submission.filename,
-            )
+        valid = read_submission(
+            submission,
+            MetricConfig.model_validate(submission.competition.metric),
+            n_rows=submission.release.manifest["counts"]["test"]["images"],
+        )
     except InvalidSubmission as invalid:
         lease.release(State.INVALID, problems=[problem.to_dict() for problem in invalid.problems])
         log.info("submission.invalid", id=str(submission.pk), problems=len(invalid.problems))

@@ -18,13 +18,13 @@ from django.utils import timezone
 from competition.organizing.rescoring.into_force import finish_publishing
 from competition.organizing.rescoring.progress import remaining
 from competition.submissions.evaluate import grade_submission
-from competition.submissions.files import FileGone, local_copy, reading_limits
+from competition.submissions.files import FileGone, read_submission
 from competition.submissions.ladder import climb_again
 from competition.submissions.leases import MAX_ATTEMPTS, Lease, lease_end, lease_owner
 from competition.submissions.models import Rescoring, RescoringFailure, Submission
 from competition.submissions.resident import solution_at
 from competition.submissions.yardstick import Yardstick, of_rescoring, write_score
-from scoring import Grade, InvalidSubmission, Solution, grade_predictions, validate_submission
+from scoring import Grade, InvalidSubmission, Solution, grade_predictions
 from scoring.own_metric import MetricFailed
 
 log = structlog.get_logger(__name__)
@@ -138,21 +138,14 @@ def _graded_together(
     sound: list[Submission] = []
     for entry in entries:
         try:
-            with local_copy(entry) as path:
-                read = validate_submission(
-                    path,
-                    ids=solution.ids,
-                    config=yardstick.config,
-                    limits=reading_limits(entry.size),
-                    filename=entry.filename,
-                )
+            valid = read_submission(entry, yardstick.config, ids=solution.ids)
         except (InvalidSubmission, FileGone) as error:
             outcomes[entry] = _in_words(error)
         except Exception as error:
             log.exception("rescoring.entry_failed", id=str(entry.pk))
             outcomes[entry] = _in_words(error)
         else:
-            predictions[len(sound)] = read.predictions
+            predictions[len(sound)] = valid.predictions
             sound.append(entry)
     if sound:
         grades = grade_predictions(
