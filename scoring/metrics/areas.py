@@ -57,16 +57,8 @@ class AreaMetric(MetricConfig):
     def evaluate(self, part: Part, *, public: Result | None = None) -> Result:
         self.require_classes(part)
         tally = part.tally()
-        return Result(
+        return Result.without_calls(
             score=self.area(tally),
-            passed_gate=True,
-            precision=None,
-            recall=None,
-            threshold=None,
-            tp=None,
-            fp=None,
-            fn=None,
-            tn=None,
             curve=precision_recall_curve(tally, float(tally.thresholds[0])),
             roc=roc_curve(tally) if tally.negatives else None,
         )

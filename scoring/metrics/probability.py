@@ -68,16 +68,8 @@ class ProbabilityMetric(MetricConfig):
         curve = Curve([], [], [])
         if len(positives):
             curve = precision_recall_curve(tally, float(tally.thresholds[0]))
-        return Result(
+        return Result.without_calls(
             score=score,
-            passed_gate=True,
-            precision=None,
-            recall=None,
-            threshold=None,
-            tp=None,
-            fp=None,
-            fn=None,
-            tn=None,
             curve=curve,
             details=self.details(score, bins),
             reliability=bins.reliability_curve(),

@@ -61,5 +61,22 @@ class Result:
     roc: RocCurve | None = None
     reliability: ReliabilityCurve | None = None
 
+    @classmethod
+    def without_calls(cls, score: float, curve: Curve, **more: Any) -> "Result":
+        """Of a metric that judges the scores without a threshold, and so has no gate. more: other fields."""
+        return cls(
+            score=score,
+            passed_gate=True,
+            precision=None,
+            recall=None,
+            threshold=None,
+            tp=None,
+            fp=None,
+            fn=None,
+            tn=None,
+            curve=curve,
+            **more,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

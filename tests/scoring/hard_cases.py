@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from scoring import MetricConfig, Result, evaluate
 
+# Values that tie, that differ in the last bit, that overflow in sums and that vanish.
 HARD_VALUES = [
     0.0,
     -0.0,

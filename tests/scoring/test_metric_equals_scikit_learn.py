@@ -7,25 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_curve
 
 from scoring import MetricConfig, evaluate
-
-# Values that tie, that differ in the last bit, that overflow in sums and that vanish.
-HARD_VALUES = [
-    0.0,
-    -0.0,
-    5e-324,
-    -5e-324,
-    2.2250738585072014e-308,
-    1.0,
-    np.nextafter(1.0, 2.0),
-    -1.0,
-    0.1,
-    0.1 + 0.2,
-    0.3,
-    1e16,
-    1e16 + 2,
-    1.7976931348623157e308,
-    -1.7976931348623157e308,
-]
+from tests.scoring.hard_cases import HARD_VALUES
 
 
 def by_scikit_learn(labels, scores, floor):
