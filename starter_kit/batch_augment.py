@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from cloud_images.manifest import Scale
+from starter_kit.read_ahead import to_device
 from starter_kit.sections import AugmentConfig
 
 Tensor = torch.Tensor
@@ -168,4 +169,4 @@ def _grey(values: Tensor) -> Tensor:
 def _to(device: torch.device, values: NDArray) -> Tensor:
     if values.dtype == np.float64:  # which Apple's GPUs do not have
         values = values.astype(np.float32)
-    return torch.from_numpy(values).to(device, non_blocking=True)
+    return to_device(values, device)

@@ -19,16 +19,21 @@ class CycloneClassifier(nn.Module):
     The grey values are normalised inside, so that nobody does it twice or forgets it.
     """
 
-    def __init__(self, network: nn.Module, *, channels_last: bool = True) -> None:
+    def __init__(self, network: nn.Sequential, *, channels_last: bool = True) -> None:
         super().__init__()
-        self.network = network  # float (B, 1, 64, 64) -> float (B, 1)
+        self.network = network  # backbone: float (B, 1, 64, 64) -> (B, F); head: -> float (B, 1)
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.to(memory_format=self.layout)  # type: ignore[call-overload]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         grey = images.unsqueeze(1).float() / 255  # (B, 1, 64, 64) in 0 … 1
         grey = (grey - GREY_MEAN) / GREY_SPREAD
-        return self.network(grey.contiguous(memory_format=self.layout)).squeeze(1)  # (B,)
+        backbone, head = self.network
+        features = backbone(grey.contiguous(memory_format=self.layout))  # (B, F)
+        # The sum that is the score is made in float32, whatever the convolutions compute in: bfloat16 has 8
+        # binary digits, and a million images would share a few hundred scores.
+        with torch.autocast(images.device.type, enabled=False):
+            return head(features.float()).squeeze(1)  # (B,)
 
 
 def build_model(config: ModelConfig, *, channels_last: bool = True) -> CycloneClassifier:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,7 @@ from starter_kit.atomic_file import written_whole
 from starter_kit.batch_augment import shifted
 from starter_kit.errors import StarterKitError
 from starter_kit.model import CycloneClassifier
-from starter_kit.read_ahead import read_ahead
+from starter_kit.read_ahead import device_ahead, to_device
 
 Scores = NDArray[np.float64]
 COMPRESSIONS: dict[str, Literal["uncompressed", "gzip", "zstd"]] = {
@@ -44,7 +44,6 @@ def all_views(images: torch.Tensor, *, tta: bool, shift: int) -> list[torch.Tens
     return [view for copy in copies for view in (eight_views(copy) if tta else [copy])]
 
 
-@torch.inference_mode()
 def predict_logits(
     model: CycloneClassifier,
     images: ShardedImages | NDArray[np.uint8],
@@ -59,16 +58,56 @@ def predict_logits(
 
     tta, shift: test-time augmentation, the mean of the logits of `all_views`; 8, 5 or 40 times the work.
     """
-    model.eval()
-    device = next(model.parameters()).device
+    batches = batches_in_order(images, positions, next(model.parameters()).device, batch_size=batch_size)
+    return logits_of(model, batches, tta=tta, shift=shift, on_progress=on_progress)
+
+
+def batches_in_order(
+    images: ShardedImages | NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    device: torch.device,
+    *,
+    batch_size: int = 512,
+) -> Iterator[torch.Tensor]:
+    """The images at `positions`, uint8 (B, 64, 64), on the device before they are asked for."""
+
+    def read(start: int) -> tuple[torch.Tensor]:
+        return (to_device(images[positions[start : start + batch_size]], device),)
+
     starts = range(0, len(positions), batch_size)
-    logits = [np.empty(0)]
-    for batch in read_ahead(lambda start: images[positions[start : start + batch_size]], starts):
-        views = all_views(torch.from_numpy(batch).to(device), tta=tta, shift=shift)  # (B, 64, 64) uint8 each
-        logits.append(torch.stack([model(view) for view in views]).cpu().double().mean(dim=0).numpy())  # (B,)
+    return (batch for (batch,) in device_ahead(read, starts, device))
+
+
+@torch.inference_mode()
+def logits_of(
+    model: CycloneClassifier,
+    batches: Iterable[torch.Tensor],
+    *,
+    tta: bool = False,
+    shift: int = 0,
+    on_progress: OnProgress | None = None,
+) -> Scores:
+    """As `predict_logits`, of batches on the model's device.
+
+    The logits stay there until all are done, 4 bytes for each view: fetching those of a batch would keep a
+    GPU waiting for the next one.
+    """
+    model.eval()
+    logits = []  # float32 (views, B) each
+    for batch in batches:
+        with inference_arithmetic(batch.device):
+            logits.append(torch.stack([model(view) for view in all_views(batch, tta=tta, shift=shift)]))
         if on_progress:
             on_progress(len(batch))
-    return np.concatenate(logits)
+    if not logits:
+        return np.empty(0)
+    return torch.cat(logits, dim=1).cpu().numpy().mean(axis=0, dtype=np.float64)
+
+
+def inference_arithmetic(device: torch.device) -> torch.autocast:
+    """bfloat16 on GPUs that have it, but for the last layer; float32 elsewhere, where nothing is won."""
+    has_it = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_it)
 
 
 def probability(logits: Scores) -> Scores:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from rich.console import Console
 from torch import nn
 
 from cloud_images import Release
+from cloud_images.shards import ShardedImages
 from scoring import Result
 from starter_kit.augment import build_augmentation
 from starter_kit.batch_augment import Vary, build_batch_augmentation
@@ -36,7 +37,7 @@ from starter_kit.losses import ConfiguredLoss, Loss, bce
 from starter_kit.model import CycloneClassifier, build_model
 from starter_kit.moving_average import moving_average
 from starter_kit.predict import predict_logits, probability
-from starter_kit.read_ahead import read_ahead
+from starter_kit.read_ahead import device_ahead, to_device
 from starter_kit.run_folder import (
     CHECKPOINT,
     EpochMetrics,
@@ -54,6 +55,9 @@ from starter_kit.sections import Config, SamplerConfig, TrainConfig
 from starter_kit.selection import is_kept, is_over
 from starter_kit.terminal import console as terminal_console
 from starter_kit.terminal import image_columns, progress_bar
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+"""Images, uint8 (B, 64, 64), and labels, float (B,), on the device."""
 
 
 def train(
@@ -140,13 +144,16 @@ def train(
             chances = [knobs.seed, epoch, fabric.global_rank]
             with progress_bar(*image_columns(), on=console) as progress:
                 task = progress.add_task(f"epoch {epoch}/{knobs.epochs}", total=size)
-                training_loss = train_one_epoch(
-                    fabric, stepping, data, drawn, loss=loss,
+                batches = training_batches(
+                    fabric, data.images, data.labels, drawn, batch_size=knobs.batch_size,
                     vary_each=build_augmentation(config.augment, release.manifest.scale, chances),
                     vary_batch=build_batch_augmentation(config.augment, release.manifest.scale, chances),
+                )  # fmt: skip
+                training_loss = train_one_epoch(
+                    fabric, stepping, batches, loss=loss,
                     optimizer=optimizing, schedule=schedule, clip_norm=knobs.clip_norm,
                     after_step=partial(average.update_parameters, model) if average else lambda: None,
-                    batch_size=knobs.batch_size, on_progress=partial(progress.advance, task),
+                    on_progress=partial(progress.advance, task),
                 )  # fmt: skip
             training_seconds = time.perf_counter() - epoch_started
             share_buffers(fabric, judged)
@@ -213,52 +220,68 @@ def train(
     return metrics
 
 
+def training_batches(
+    fabric: Fabric,
+    images: ShardedImages,
+    labels: NDArray[np.uint8],
+    drawn: NDArray[np.int64],
+    *,
+    vary_each: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    vary_batch: Vary,
+    batch_size: int,
+) -> Iterator[Batch]:
+    """Batches of the images at `drawn`, int64 (size,), and their labels, varied and on the device before they
+    are asked for. Of each batch every process takes its part."""
+    device = fabric.device
+
+    def read(part: NDArray[np.int64]) -> Batch:
+        each = vary_each(images[part])
+        return vary_batch(to_device(each, device), to_device(labels[part], device).float())
+
+    parts = [
+        shared_out(fabric, drawn[start : start + batch_size]) for start in range(0, len(drawn), batch_size)
+    ]
+    return device_ahead(read, parts, device)
+
+
 def train_one_epoch(
     fabric: Fabric,
     model: nn.Module,
-    data: TrainingData,
-    drawn: NDArray[np.int64],
+    batches: Iterable[Batch],
     *,
     loss: Loss,
-    vary_each: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
-    vary_batch: Vary,
     optimizer: Any,
     schedule: torch.optim.lr_scheduler.LRScheduler,
     clip_norm: float | None = None,
     after_step: Callable[[], None] = lambda: None,
-    batch_size: int,
     on_progress: Callable[[int], None] = lambda images: None,
 ) -> float:
-    """One step per batch of the images at `drawn`, int64 (size,); returns the mean loss per image.
+    """One step per batch; returns the mean loss per image.
 
-    model, optimizer: as `fabric.setup` returned them. Of each batch every process takes its part.
+    model, optimizer: as `fabric.setup` returned them.
     """
     model.train()
-    total = torch.zeros((), device=fabric.device)
-    batches = [
-        shared_out(fabric, drawn[start : start + batch_size]) for start in range(0, len(drawn), batch_size)
-    ]
-
-    def read(batch: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-        return torch.from_numpy(vary_each(data.images[batch])), torch.from_numpy(data.labels[batch])
-
-    for raw, truth in read_ahead(read, batches):
-        # uint8 (B, 64, 64); float (B,), 0 or 1, and in between where images are mixed
-        images, labels = vary_batch(raw.to(fabric.device), truth.to(fabric.device).float())
+    total, seen = torch.zeros((), device=fabric.device), 0
+    # uint8 (B, 64, 64); float (B,), 0 or 1, and in between where images are mixed
+    for images, labels in batches:
         logits = model(images)  # (B,)
         batch_loss = loss(logits.float(), labels)
 
         optimizer.zero_grad()
         fabric.backward(batch_loss)
         if clip_norm is not None:
-            fabric.clip_gradients(model, optimizer, max_norm=clip_norm)
+            # To look for infinities here would keep the GPU waiting; `evaluate` finds them.
+            fabric.clip_gradients(model, optimizer, max_norm=clip_norm, error_if_nonfinite=False)
         optimizer.step()
         schedule.step()
         after_step()
 
         total += batch_loss.detach() * len(images)
+        seen += len(images)
         on_progress(len(images) * fabric.world_size)
-    return cast(torch.Tensor, fabric.all_reduce(total, reduce_op="sum")).item() / len(drawn)
+    sums = torch.stack([total, torch.full_like(total, seen)])
+    total, images_of_all = cast(torch.Tensor, fabric.all_reduce(sums, reduce_op="sum")).tolist()
+    return total / images_of_all
 
 
 def evaluate(

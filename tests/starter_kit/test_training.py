@@ -20,7 +20,14 @@ from starter_kit.losses import ConfiguredLoss, bce
 from starter_kit.model import build_model
 from starter_kit.predict import predict_logits
 from starter_kit.run_folder import load_run
-from starter_kit.train import epoch_size, evaluate, train, train_one_epoch, warmup_then_cosine
+from starter_kit.train import (
+    epoch_size,
+    evaluate,
+    train,
+    train_one_epoch,
+    training_batches,
+    warmup_then_cosine,
+)
 from tests.starter_kit.conftest import QUICK
 
 CPU = torch.device("cpu")
@@ -40,19 +47,16 @@ def steps(model, optimizer, data, drawn, loss, *, batch_size, **named):
     fabric = start_fabric(load_config().train)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
     model, optimizer = fabric.setup(model, optimizer)
-    return train_one_epoch(
+    batches = training_batches(
         fabric,
-        model,
-        data,
+        data.images,
+        data.labels,
         drawn,
-        loss=loss,
         vary_each=lambda images: images,
         vary_batch=lambda images, labels: (images, labels),
-        optimizer=optimizer,
-        schedule=schedule,
         batch_size=batch_size,
-        **named,
     )
+    return train_one_epoch(fabric, model, batches, loss=loss, optimizer=optimizer, schedule=schedule, **named)
 
 
 @pytest.fixture(scope="module")
