@@ -1,5 +1,6 @@
 # One image for web, worker and beat: the command differs, the code does not.
 FROM python:3.11-slim-bookworm AS build
+RUN apt-get update && apt-get install --yes --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /venv
@@ -10,6 +11,8 @@ RUN mkdir cloud_images competition scoring starter_kit tamago_metric \
     && pip install --constraint constraints.txt '.[fields,site]' \
     && pip uninstall --yes tamago
 COPY . .
+# Now with the sources, so that the reader of submissions is compiled, in place.
+RUN pip install --no-deps --editable .
 # Secrets come at run time. Collecting static files needs the settings of production (hashed names), so it
 # is told values that are good for nothing else.
 RUN SECRET_KEY=build ALLOWED_HOSTS=build SITE_URL=http://build DATABASE_URL=sqlite:////tmp/build.sqlite3 \

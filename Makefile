@@ -7,7 +7,7 @@ PORT ?= 8000
 
 install: .venv/installed
 
-.venv/installed: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml constraints.txt scoring/clean_rows.cpp
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing into .venv (a few minutes the first time) ..."
 	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fields,site,test]'
@@ -40,4 +40,4 @@ bench: install
 	$(BIN)/python -m scoring benchmark
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv build scoring/*.so .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

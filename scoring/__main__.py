@@ -365,6 +365,10 @@ def _print_report(report: dict[str, Any]) -> None:
         )
     console.print(table)
     console.print(", ".join(f"{name} {version}" for name, version in report["versions"].items()))
+    if not report["compiled"]:
+        console.print(
+            "Arrow reads the rows: with a C++ compiler at hand, `make install` builds a faster reader."
+        )
 
 
 def _add_columns(table: Table, first: str, *others: str) -> None:

@@ -11,6 +11,11 @@ import pyarrow.compute as pc
 
 from scoring.fixed_width import MAX_DIGITS, FixedWidth
 
+try:
+    from scoring.clean_rows import put_rows
+except ImportError:  # installed without a compiler
+    put_rows = None  # type: ignore[assignment]
+
 UNKNOWN = -1
 Places = npt.NDArray[np.int32]
 
@@ -187,6 +192,15 @@ class Placement:
             self._by_number[numbers] = values[row : row + len(numbers)]
             row += len(numbers)
         return None
+
+    def put_text(self, text: pa.Buffer, after: bytes) -> int | None:
+        """text: lines of an id, `after` (what ends its column) and a decimal number.
+
+        How many they are; None where one is anything else or nothing was compiled: then some may be in place.
+        """
+        if put_rows is None:
+            return None
+        return put_rows(text, self._pattern.prefix, self._pattern.digits, after, self._by_number)
 
     def put_run(self, first: int, values: npt.NDArray[np.float64]) -> None:
         """The same for ids that are known to be numbered without gaps from `first` on."""

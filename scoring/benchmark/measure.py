@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from scoring import image_ids
 from scoring.benchmark import case, ordinary
 from scoring.grading import Device, choose_device, grade
 from scoring.metrics import RecallConstrainedPrecision, Result
@@ -115,6 +116,7 @@ class Report:
             "rows": self.rows,
             "device": self.device,
             "cores": pa.cpu_count(),
+            "compiled": image_ids.put_rows is not None,
             "versions": {name: metadata.version(name) for name in PACKAGES},
             "results_equal": True,
             "file_bytes": main["file_bytes"],

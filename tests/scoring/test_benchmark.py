@@ -7,6 +7,7 @@ import sys
 import polars as pl
 import pytest
 
+import scoring.image_ids
 from scoring import Solution, benchmark, grade
 from scoring.benchmark import case, ordinary
 
@@ -34,6 +35,7 @@ def test_the_report_has_every_way_its_ratio_and_the_floor(report):
     assert report["stages"].keys() >= {"read", "parse", "metric", "total"}
     assert report["floor_seconds"] > 0
     assert report["versions"]["pandas"]
+    assert report["compiled"] is (scoring.image_ids.put_rows is not None)
 
 
 def test_the_report_has_every_kind_of_file(report):

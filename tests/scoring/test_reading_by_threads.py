@@ -5,6 +5,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+import scoring.image_ids
 from scoring import ImageIds, InvalidSubmission, grade, validate_submission
 from tests.scoring.cases import FORM_2018, csv_text, image_ids, kinds, random_solution, refusal, validate
 
@@ -21,6 +22,13 @@ def _threads(request):
     pa.set_cpu_count(request.param)
     yield
     pa.set_cpu_count(before)
+
+
+@pytest.fixture(params=["compiled", "by Arrow"], autouse=True)
+def _reader(request, monkeypatch):
+    """With the compiled reader, and as where no compiler was at hand."""
+    if request.param == "by Arrow":
+        monkeypatch.setattr(scoring.image_ids, "put_rows", None)
 
 
 def text(order, end="\n", last="\n"):
