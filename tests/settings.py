@@ -3,10 +3,13 @@
 `TAMAGO_TEST_DATABASE_URL` runs the same tests on another database, such as PostgreSQL.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 
 _folder = tempfile.mkdtemp(prefix="tamago-tests-")
+atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 os.environ.update(
     SECRET_KEY="tests-only",
     ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
