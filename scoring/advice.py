@@ -93,7 +93,9 @@ def advise(
 
     A threshold is chosen on these storms and used on others. Both are draws, so the fresh draws are draws
     from draws (`Clusters.fresh`): a margin from single ones would be missed more than twice too often. For
-    few storms a smaller share of the draws is aimed at, as for intervals (`expanded_tail`).
+    few storms a smaller share of the draws is aimed at, as for intervals (`expanded_tail`), and a smaller one
+    still where storms are of unequal size: a few large ones decide how much recall seems to vary
+    (`Grouping.freedom`).
     Recall never falls when the threshold does, in no draw; so the risk never rises, and halving finds the
     threshold. At the lowest one recall is 1.
     """
@@ -110,7 +112,8 @@ def advise(
     best_precision, _ = _operating_point(tally, best_threshold)
     with one_thread():
         fresh = Draws(tally, part.clusters.fresh)
-        aim = expanded_tail(max_gate_risk, part.clusters.positives.effective)
+        storms = part.clusters.positives
+        aim = expanded_tail(max_gate_risk, storms.effective, storms.freedom)
         low, high = 0, len(tally.thresholds)  # the risk is small enough at `low`, too large at `high`
         while high - low > 1:
             middle = (low + high) // 2

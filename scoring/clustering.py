@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 
 from scoring.resampling import Clusters, Grouping
 
-# Negatives of one block of so many days are resampled together, in the longest blocks that are enough. Five
-# days are the blocks by which a release divides its negatives between public and private.
-BLOCK_DAYS = (5, 2, 1)
-ENOUGH_BLOCKS = 20
+# Negatives of one block of so many days are resampled together, in the longest blocks that are enough: the
+# weather behind them persists, and blocks shorter than its memory make intervals too narrow (measured in
+# `docs/uncertainty.md`). A release divides its negatives between public and private by blocks of five days.
+BLOCK_DAYS = (30, 20, 15, 10, 5, 2, 1)
+ENOUGH_BLOCKS = 15
 MILLISECONDS_PER_DAY = 86_400_000
 
 
@@ -56,23 +57,28 @@ def group_by_value(column: Any, count: int, name: str | None) -> Grouping:
     nothing = [place for place, value in enumerate(values.to_pylist()) if str(value) in {"", "nan"}]
     ranks[nothing] = -1
     codes = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
-    return Grouping.of(np.append(ranks, -1)[codes], name or "image")
+    numbers = np.append(ranks, -1)[codes]
+    return Grouping.of(numbers, name if name and (numbers >= 0).any() else "image")
 
 
 def group_by_time(column: Any, count: int) -> Grouping:
     """Blocks of days since 1970 (UTC); images without a time singly."""
     if column is None:
         return Grouping.of(np.full(count, -1), "image")
-    days = days_since_1970(column)
+    return blocks_of(days_since_1970(column))
+
+
+def blocks_of(days: npt.NDArray[np.float64]) -> Grouping:
+    """The longest of the blocks of `BLOCK_DAYS` that are enough, of days (n,); NaN is an image of its own."""
     known = np.isfinite(days)
     for length in BLOCK_DAYS:
-        blocks = np.floor(days / length, where=known, out=np.full(count, -np.inf))
+        blocks = np.floor(days / length, where=known, out=np.full(len(days), -np.inf))
         found = len(np.unique(blocks[known]))
         if found >= ENOUGH_BLOCKS:
             break
     if found < 2:
-        return Grouping.of(np.full(count, -1), "image")
-    numbers = np.full(count, -1)
+        return Grouping.of(np.full(len(days), -1), "image")
+    numbers = np.full(len(days), -1)
     numbers[known] = blocks[known] - blocks[known].min()
     return Grouping.of(numbers, "1 day" if length == 1 else f"{length} days")
 

@@ -23,7 +23,7 @@ from scoring.tally import Part, part_of
 from scoring.uncertainty import summarise
 
 # Raised when the same file could get another result for a reason that is not in a metric's version.
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 
 Device = Literal["auto", "cpu", "cuda"]
 

@@ -32,6 +32,8 @@ SEED = 2018
 # More clusters are put together, every 1,024th into one: they are independent, and so are the groups.
 MAX_CLUSTERS = 1024
 EXACT_IN_FLOAT32 = 2**24
+# Their weights stay in memory, at up to 8 KiB a draw and part.
+MAX_REPLICATES = 10_000
 DRAWS_AT_ONCE = 1000
 COARSE_STEPS = 128
 CELLS_PER_BLOCK = 2**17
@@ -71,6 +73,14 @@ class Grouping:
         squares = float((self.sizes.astype(np.float64) ** 2).sum())
         return len(self.cluster) ** 2 / squares if squares else 0.0
 
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the variance between clusters, at least 1: (Σ n²)² / Σ n⁴ − 1, one less than
+        their number where all are of one size (Satterthwaite, F. E. (1946), Biometrics Bulletin 2, 110–114:
+        the variance is a sum of squares that weigh n²)."""
+        weights = self.sizes.astype(np.float64) ** 2
+        return max(1.0, float(weights.sum() ** 2 / (weights**2).sum()) - 1) if len(self.cluster) else 1.0
+
     def take(self, rows: npt.NDArray[Any]) -> "Grouping":
         return replace(self, cluster=self.cluster[rows])
 
@@ -78,7 +88,8 @@ class Grouping:
 @dataclass(frozen=True, eq=False)
 class Clusters:
     """The clusters of a part and how often each is drawn. stream: tells the parts' random numbers apart.
-    rounds: 1, or 2 for draws from draws, see `fresh`.
+    rounds: 1, or 2 for draws from draws, see `fresh`. Raises ValueError for more draws than are kept in
+    memory.
 
     The first R draws are the same whatever `replicates`: entries of 1,000 and of 10,000 stay paired.
     """
@@ -89,6 +100,10 @@ class Clusters:
     stream: int = 0
     rounds: int = 1
     _whole: "Clusters | None" = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.replicates <= MAX_REPLICATES:
+            raise ValueError(f"replicates is {self.replicates:,}; it must be from 0 to {MAX_REPLICATES:,}")
 
     @property
     def can_vary(self) -> bool:

@@ -89,20 +89,21 @@ def _share_below(replicates: Replicates) -> float | None:
     return float(np.mean(~replicates.passed[defined])) if defined.any() else None
 
 
-def expanded_tail(tail: float, effective_clusters: float) -> float:
+def expanded_tail(tail: float, effective_clusters: float, freedom: float | None = None) -> float:
     """The share of the draws to leave out at an end, for one of `tail` in the population.
 
     With n storms the draws spread too little, by √((n − 1) / n), and their distribution is taken for normal
-    where it is Student's of n − 1 degrees of freedom. The quantile at Φ(√(n / (n − 1)) · t), t Student's
-    quantile, makes up for both. Source: Hesterberg, T. (2015), What teachers should know about the
-    bootstrap, The American Statistician 69, 371–386.
+    where it is Student's. The quantile at Φ(√(n / (n − 1)) · t), t Student's quantile, makes up for both.
+    freedom: the degrees of freedom; n − 1 if None. Source: Hesterberg, T. (2015), What teachers should know
+    about the bootstrap, The American Statistician 69, 371–386.
     """
-    return _expanded_tail(tail, max(2.0, round(effective_clusters, 1)))
+    clusters = max(2.0, round(effective_clusters, 1))
+    return _expanded_tail(tail, clusters, clusters - 1 if freedom is None else max(1.0, round(freedom, 1)))
 
 
 @cache
-def _expanded_tail(tail: float, clusters: float) -> float:
-    stretched = (clusters / (clusters - 1)) ** 0.5 * student_quantile(tail, clusters - 1)
+def _expanded_tail(tail: float, clusters: float, freedom: float) -> float:
+    stretched = (clusters / (clusters - 1)) ** 0.5 * student_quantile(tail, freedom)
     return round(NormalDist().cdf(stretched), 6)  # the last bits of cosines differ between machines
 
 

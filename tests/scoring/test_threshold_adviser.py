@@ -1,5 +1,6 @@
 """The adviser against its definition, on files, and on the command line."""
 
+import collections
 import dataclasses
 import json
 
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 from scoring import MetricConfig, advise_threshold
 from scoring.__main__ import app
 from scoring.advice import advise, round_up
-from scoring.resampling import draw_weights
+from scoring.resampling import Grouping, draw_weights
 from scoring.uncertainty import expanded_tail
 from tests.scoring.cases import csv_text, image_ids, write_solution
 from tests.scoring.storms import at, normal_case
@@ -32,10 +33,24 @@ def fresh_risk(case, threshold, floor=0.7):
     return np.mean(recalls < floor)
 
 
+def freedom(storm):
+    """Satterthwaite's, of a sum of squares that weigh as the squared sizes of the storms."""
+    weights = [count**2 for count in collections.Counter(storm.tolist()).values()]
+    return sum(weights) ** 2 / sum(weight**2 for weight in weights) - 1
+
+
+def test_storms_of_unequal_size_leave_fewer_degrees_of_freedom():
+    equal, unequal = np.repeat(np.arange(10), 6), np.repeat(np.arange(10), [15, *[5] * 9])
+    assert Grouping.of(equal, "storm").freedom == pytest.approx(9)
+    assert Grouping.of(unequal, "storm").freedom == pytest.approx(freedom(unequal))
+    assert freedom(unequal) < 4
+    assert expanded_tail(0.05, 10, 3) < expanded_tail(0.05, 10, 9) == expanded_tail(0.05, 10) < 0.05
+
+
 @pytest.mark.parametrize("risk", [0.01, 0.05, 0.3])
 def test_it_is_the_highest_threshold_whose_risk_is_small_enough(case, risk):
     advice = advise(case.part, METRIC, risk)
-    aim = expanded_tail(risk, case.part.clusters.positives.effective)
+    aim = expanded_tail(risk, case.part.clusters.positives.effective, freedom(case.storm))
     safe = [each for each in np.unique(case.positives) if fresh_risk(case, each) <= aim]
     assert advice.threshold == max(safe)
     assert advice.probability_below_gate == fresh_risk(case, advice.threshold) <= aim < risk
