@@ -38,6 +38,7 @@ format: install
 bench: install
 	$(BIN)/python -m cloud_images benchmark
 	$(BIN)/python -m scoring benchmark
+	$(BIN)/python -m starter_kit benchmark
 
 clean:
 	rm -rf .venv build scoring/*.so .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import typer
 
 from starter_kit import ablation_command, model_commands, platform_commands, understanding_commands
-from starter_kit.errors import StarterKitError
+from starter_kit.benchmark import command as benchmark_command
+from starter_kit.errors import StarterKitError, explained
 from starter_kit.terminal import errors, printable
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ GROUPS: dict[str, list[Callable[..., None]]] = {
         model_commands.ensemble,
         model_commands.evaluate,
         ablation_command.ablation,
+        benchmark_command.benchmark,
         understanding_commands.explain,
         understanding_commands.detect,
     ],
@@ -52,6 +54,11 @@ def main() -> int:
         app(prog_name="python -m starter_kit")
     except StarterKitError as error:
         errors.print(f"Error: {printable(str(error))}")
+    except Exception as error:
+        told = explained(error)
+        if told is None:
+            raise
+        errors.print(f"Error: {printable(told)}")
     return 1
 
 

@@ -95,7 +95,8 @@ def logits_of(
     model.eval()
     logits = []  # float32 (views, B) each
     for batch in batches:
-        with inference_arithmetic(batch.device):
+        device = batch.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bfloat16(device)):
             logits.append(torch.stack([model(view) for view in all_views(batch, tta=tta, shift=shift)]))
         if on_progress:
             on_progress(len(batch))
@@ -104,10 +105,9 @@ def logits_of(
     return torch.cat(logits, dim=1).cpu().numpy().mean(axis=0, dtype=np.float64)
 
 
-def inference_arithmetic(device: torch.device) -> torch.autocast:
-    """bfloat16 on GPUs that have it, but for the last layer; float32 elsewhere, where nothing is won."""
-    has_it = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.autocast(device.type, torch.bfloat16, enabled=has_it)
+def computes_in_bfloat16(device: torch.device) -> bool:
+    """Whether inference does, but for the last layer: on GPUs that have it. Elsewhere nothing is won."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def probability(logits: Scores) -> Scores:
@@ -182,7 +182,7 @@ def refuse_unknown_ending(path: Path) -> None:
     """Raises StarterKitError now rather than after an hour of predicting."""
     if not path.name.endswith((".csv", ".csv.gz", ".csv.zst", ".parquet")):
         raise StarterKitError(
-            f"{path.name}: a submission's name ends in .csv, .csv.gz, .csv.zst or .parquet."
+            f"{path}: a submission's name ends in .csv, .csv.gz, .csv.zst or .parquet."
         )
     if not path.absolute().parent.is_dir():
         raise StarterKitError(f"There is no folder {path.absolute().parent} to write {path.name} into.")

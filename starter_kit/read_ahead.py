@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Part = TypeVar("Part")
 Batch = TypeVar("Batch")
-Tensors = tuple[torch.Tensor, ...]
+Tensors = TypeVar("Tensors", bound=tuple[torch.Tensor, ...])
 
 AHEAD = 2  # batches: enough to bridge a page fault, and 4 MB at 512 images
 
