@@ -11,6 +11,7 @@ from json import dumps
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -66,6 +67,39 @@ def synthesize(
     if seed is None:
         typer.echo(f"Seed {drawn_seed}: note it where participants do not look.")
     _tell(release)
+
+
+@app.command()
+def ceiling(
+    *,
+    recall: Annotated[float, typer.Option(min=0.01, max=1, help="The competition's gate.")] = 0.79,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A synthetic world with its solution, for --out.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The seed that world was made with.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the oracle's scores for that world as a submission (CSV)."),
+    ] = None,
+) -> None:
+    """How precise the best of all detectors could be on the synthetic world, by its construction.
+
+    Disturbances that never develop look as storms of the same organisation do. An oracle that is told this
+    organisation has the fewest false alarms that any detector can have at that recall.
+
+    Example: `python -m cloud_images ceiling --data world --seed 2018 --out oracle.csv`, then
+    `python -m scoring grade oracle.csv --solution world/solution.parquet`.
+    """
+    if out is not None and (data is None or seed is None):
+        raise ReleaseError("--out needs --data, a synthetic world, and --seed, the seed it was made with.")
+    precision = cloud_images.synthetic.ceiling_precision(recall)
+    typer.echo(f"Precision at recall {recall:g}: at most {precision:.3f} on a test without end.")
+    if out is None or data is None or seed is None:
+        return
+    world = open_release(data)
+    scores = cloud_images.synthetic.oracle_scores(world, seed)
+    pl.DataFrame({"image_id": world.test_ids(), "score": scores}).write_csv(out)
+    typer.echo(f"{out}: the oracle's scores for the {len(scores):,} test images of {data}.")
 
 
 @app.command()

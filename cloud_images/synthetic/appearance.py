@@ -64,6 +64,8 @@ class Appearance:
     cirrus: np.ndarray
     anvil: np.ndarray
     cloud_top: np.ndarray
+    # Not drawn, but what the rest was drawn from: 0 to 1 for storms and disturbances, NaN for all others.
+    organisation: np.ndarray
 
     def __post_init__(self) -> None:
         for name in FIELD_NAMES:
@@ -164,6 +166,7 @@ def background(rng: np.random.Generator, setting: Setting) -> Appearance:
         + 0.9 * np.maximum(poleward - 15, 0)
         + np.abs(normal(0, 10, n))
         - 3 * np.cos((setting.local_hour - 4) / 24 * 2 * np.pi),
+        organisation=np.full(n, np.nan),
     )
 
 
@@ -207,6 +210,7 @@ def storms(
         eye_radius=uniform(0.9, 2.5, n),
         dryness=look.dryness - 0.05 * q,
         noise=look.noise * (1 - 0.6 * np.clip(q - 0.5, 0, 0.5)),
+        organisation=q,
     )
 
 

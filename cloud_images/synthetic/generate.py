@@ -93,12 +93,12 @@ def synthesize(
         raise ReleaseError(f"{workers} workers can do no work; ask for 1 or more.")
     refuse_occupied(directory)
     refuse_full_disk(directory, room=release_bytes(train, test))
-    train_years, test_years = (_years(images) for images in (train, test))
+    train_years = _years(train)
     sides = {
         _TRAIN: draw_fixes(
             [seed, _TRAIN, _CLIMATE], train, Period(FIRST_TEST_YEAR - train_years, train_years)
         ),
-        _TEST: draw_fixes([seed, _TEST, _CLIMATE], test, Period(FIRST_TEST_YEAR, test_years)),
+        _TEST: draw_test_fixes(seed, test),
     }
     train_set, test_set = (
         ImageSet(table=table, batches=_batches(seed, side, fixes, workers))
@@ -107,6 +107,17 @@ def synthesize(
     return write_release(
         directory, train=train_set, test=test_set, about=_ABOUT, seed=seed, on_progress=on_progress
     )
+
+
+def draw_test_fixes(seed: int, images: int) -> tuple[Fixes, pl.DataFrame]:
+    """What the test images of the world of that seed show, in their order, and the table that says it."""
+    return draw_fixes([seed, _TEST, _CLIMATE], images, Period(FIRST_TEST_YEAR, _years(images)))
+
+
+def draw_test_appearances(seed: int, fixes: Fixes) -> Iterator[Appearance]:
+    """What the test images look like, block by block, from `draw_test_fixes`; nothing is rendered."""
+    for block, first in enumerate(range(0, len(fixes), BLOCK_ROWS)):
+        yield draw_appearance(_block_rng(seed, _TEST, block), fixes[first : first + BLOCK_ROWS])
 
 
 def draw_fixes(seed: list[int], images: int, period: Period) -> tuple[Fixes, pl.DataFrame]:
@@ -155,10 +166,14 @@ def storm_ids(fixes: Fixes, period: Period) -> pl.Series:
 
 def render_block(seed: int, side: int, block: int, fixes: Fixes) -> np.ndarray:
     """The images of one block of rows: (B, 64, 64) uint8."""
-    rng = np.random.Generator(np.random.SFC64([seed, side, _BLOCK, block]))
+    rng = _block_rng(seed, side, block)
     tiles = _tiles(seed, side, block // BLOCKS_PER_TILES)
     look = draw_appearance(rng, fixes)
     return render_grey(look, tiles, Seats.draw(rng, len(fixes), len(tiles)))
+
+
+def _block_rng(seed: int, side: int, block: int) -> np.random.Generator:
+    return np.random.Generator(np.random.SFC64([seed, side, _BLOCK, block]))
 
 
 def draw_appearance(rng: np.random.Generator, fixes: Fixes) -> Appearance:
