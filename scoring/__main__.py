@@ -30,6 +30,7 @@ from scoring.own_metric import MetricFailed, SandboxUnavailable
 from scoring.own_metric.command_line import UnusableMetricError, own_metric_of, print_trial
 from scoring.own_metric.trial import try_metric
 from scoring.problems import InvalidSubmission
+from scoring.resampling import MAX_REPLICATES
 from scoring.solution import Solution, SolutionError
 from scoring.submission_file import validate_submission
 from scoring.uncertainty_commands import advice_for, print_advice, to_json
@@ -59,7 +60,7 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", help="The metric'
 DeviceOption = Annotated[Device, typer.Option(help="Where to count; the result is the same.")]
 ReplicatesOption = Annotated[
     int | None,
-    typer.Option(min=0, max=100_000, help="Bootstrap draws, instead of the configuration's number."),
+    typer.Option(min=0, max=MAX_REPLICATES, help="Bootstrap draws, instead of the configuration's number."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -126,7 +127,9 @@ def advise_command(
 @app.command("coverage")
 def coverage_command(
     rounds: Annotated[int, typer.Option(min=1, help="Test sets drawn of each world.")] = 400,
-    replicates: Annotated[int, typer.Option(min=2, help="Bootstrap draws of each.")] = 500,
+    replicates: Annotated[
+        int, typer.Option(min=2, max=MAX_REPLICATES, help="Bootstrap draws of each.")
+    ] = 500,
     seed: int = 0,
 ) -> None:
     """Measure on simulated worlds how often the intervals hold the truth (the table of the documentation)."""

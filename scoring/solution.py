@@ -1,6 +1,6 @@
 """The solution: labels, split and groups of the test images, resident between submissions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ REQUIRED_COLUMNS = ("image_id", "label", "split")
 SPLITS = ("public", "private")
 ROWS_SHOWN = 20
 TIME = "time"
+# The column of the storms. It alone may be missing: a test set of single images has no storms.
+STORM = "storm_id"
 
 
 class SolutionError(Exception):
@@ -127,10 +129,11 @@ class Solution:
         once and kept with the solution; two threads that ask at once make the same.
 
         Positives of one value in the column `cluster_by` (`storm_id`) are a cluster; without a value, or
-        where there is no such column, each image is its own. Negatives are clustered by blocks of time, and
-        singly where there is no column `time` or it spans one day. Raises SolutionError for a column that
-        makes no groups.
+        without storms, each image is its own. Negatives are clustered by blocks of time, and singly where
+        there is no column `time` or it spans one day. Raises SolutionError for a column that there is not, or
+        that makes no groups.
         """
+        check_clusters(cluster_by, self.columns.column_names)
         wanted = cluster_by, replicates
         if wanted not in self._clusters:
             self._clusters[wanted] = (
@@ -156,6 +159,17 @@ class Solution:
             replicates,
             stream=part,
         )
+
+
+def check_clusters(cluster_by: str | None, columns: Sequence[str]) -> None:
+    """Raises SolutionError where a solution with these `columns`, beside the required ones, lacks the one
+    whose groups are to be drawn together."""
+    if cluster_by in (None, STORM) or cluster_by in columns:
+        return
+    raise SolutionError(
+        f"cluster_by {cluster_by}: the solution has no such column; it has {', '.join(columns) or 'none'}"
+        " beside those of every solution (null draws single images)"
+    )
 
 
 def _labels(column: pa.ChunkedArray, name: str) -> npt.NDArray[np.float64]:

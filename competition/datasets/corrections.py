@@ -21,7 +21,7 @@ from competition.datasets.uploaded_table import UnreadableTableError, read_uploa
 from competition.refusal import Refusal
 from competition.uploaded_files import sha256_of
 from scoring import Solution, SolutionError
-from scoring.solution import REQUIRED_COLUMNS
+from scoring.solution import REQUIRED_COLUMNS, SPLITS
 
 log = structlog.get_logger(__name__)
 
@@ -71,9 +71,17 @@ def _read(file: File, images: int) -> pa.Table:
             status=422,
         ) from error
     try:
-        Solution.from_table(table, name=name)
+        solution = Solution.from_table(table, name=name)
     except SolutionError as error:
         raise Refusal(str(error), code="solution_invalid", status=422) from error
+    for split, negatives in zip(SPLITS, np.diff(solution.bounds)[1::2], strict=True):
+        if not negatives:
+            raise Refusal(
+                _("%(name)s has no negative image in the %(split)s split: every entry would be right.")
+                % {"name": name, "split": split},
+                code="solution_invalid",
+                status=422,
+            )
     return table
 
 

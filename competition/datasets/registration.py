@@ -1,6 +1,7 @@
 """A release folder becomes a competition's data."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 
 import cloud_images
 from cloud_images.manifest import MANIFEST_NAME
-from cloud_images.release import describe_file
+from cloud_images.release import SOLUTION_NAME, describe_file
 from cloud_images.verify import verify_release
 from competition.contests.models import Competition
 from competition.datasets.models import Release, ReleaseFile
@@ -88,13 +89,20 @@ def _folders() -> list[Folder | UnreadableFolder]:
     return sorted(found, key=lambda each: each.folder)
 
 
-def register_release(*, competition: Competition, folder: str, verify: bool = True) -> Release:
+def register_release(
+    *,
+    competition: Competition,
+    folder: str,
+    verify: bool = True,
+    refuse_unfit: Callable[[Path], None] | None = None,
+) -> Release:
     """Make the release in `folder` (relative to RELEASES_DIR) the competition's current data.
 
     With `verify` every byte is read, and nothing may give the answer away; leave it out only for a folder
     that was written a moment ago. A competition that has submissions keeps its data, because its scores must
     stay comparable; registering the very same release again is allowed then too, and makes restored or moved
-    files trusted again. Raises Refusal that lists what is wrong.
+    files trusted again. `refuse_unfit` gets the solution of a release that is new here, and raises Refusal
+    where the competition cannot use it. Raises Refusal that lists what is wrong.
     """
     opened = _open(folder)
     if verify:
@@ -117,6 +125,8 @@ def register_release(*, competition: Competition, folder: str, verify: bool = Tr
                 code="has_submissions",
             )
         else:
+            if refuse_unfit is not None:
+                refuse_unfit(opened.directory / SOLUTION_NAME)
             competition.releases.update(is_current=False)
             release = Release(competition=competition)
         release.folder, release.name, release.version = folder, manifest.name, manifest.version

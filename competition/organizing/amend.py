@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -17,7 +18,7 @@ from competition.datasets.models import Release
 from competition.datasets.registration import register_release
 from competition.organizing.metric import (
     canonical,
-    refuse_impossible_slices,
+    refuse_missing_columns,
     refuse_other_files,
     refuse_untried,
     validated,
@@ -122,7 +123,7 @@ def change_metric(*, competition: Competition, metric: Mapping[str, object]) -> 
         refuse_other_files(competition, new)
         refuse_untried(competition, new)
         release = current_release(competition)
-        refuse_impossible_slices(new, release.solution_path if release else None)
+        refuse_missing_columns(new, release.solution_path if release else None)
         _write(competition, metric=new, metric_version=competition.metric_version + 1)
     log.info("competition.metric_changed", competition=competition.slug, version=competition.metric_version)
     return True
@@ -149,10 +150,16 @@ def change_rules(*, competition: Competition, body: str, body_ja: str = "") -> R
 def change_release(*, competition: Competition, folder: str) -> Release:
     """Make the release in `folder` the competition's data, after every byte of it is verified.
 
-    Raises Refusal after the close, on a damaged release, and once there are submissions (`register_release`).
+    Raises Refusal after the close, on a damaged release, on one that lacks a column which the metric names,
+    and once there are submissions (`register_release`).
     """
     _refuse_if_closed(competition)
-    release = register_release(competition=competition, folder=folder)
+    metric = canonical(competition.metric)
+    release = register_release(
+        competition=competition,
+        folder=folder,
+        refuse_unfit=partial(refuse_missing_columns, metric) if metric else None,
+    )
     log.info("competition.release_changed", competition=competition.slug, folder=folder)
     return release
 

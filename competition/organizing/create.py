@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from competition.accounts.models import User
 from competition.contests.models import Competition, RulesVersion
 from competition.datasets.registration import register_release
-from competition.organizing.metric import refuse_impossible_slices, refuse_untried
+from competition.organizing.metric import refuse_missing_columns, refuse_untried
 from competition.refusal import Refusal
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ def create_competition(
     # Reading gigabytes takes a while, so it is done outside the transaction.
     try:
         release = register_release(competition=draft, folder=folder)
-        refuse_impossible_slices(draft.metric, release.solution_path)
+        refuse_missing_columns(draft.metric, release.solution_path)
     except BaseException:
         draft.delete()
         raise

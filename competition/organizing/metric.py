@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from competition.contests.models import Competition, OwnMetric
 from competition.refusal import Refusal
 from scoring import MetricConfig, SolutionError
-from scoring.metrics.slices import check_slices
+from scoring.metrics.slices import check_columns
 
 
 def validated(metric: Mapping[str, object]) -> dict[str, Any]:
@@ -19,11 +19,13 @@ def validated(metric: Mapping[str, object]) -> dict[str, Any]:
     try:
         return MetricConfig.model_validate(dict(metric)).model_dump(mode="json")
     except ValidationError as error:
-        raise Refusal(
-            "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
-            code="metric_invalid",
-            status=400,
-        ) from None
+        raise invalid_metric(error) from None
+
+
+def invalid_metric(error: ValidationError, *, status: int = 400) -> Refusal:
+    """The refusal of a configuration that `scoring` does not take, field by field."""
+    reasons = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    return Refusal("; ".join(reasons), code="metric_invalid", status=status)
 
 
 def canonical(metric: Mapping[str, object]) -> dict[str, Any] | None:
@@ -45,8 +47,9 @@ def refuse_other_files(competition: Competition, metric: Mapping[str, Any]) -> N
         )
 
 
-def refuse_impossible_slices(metric: Mapping[str, Any], solution: Path | None) -> None:
-    """Raises Refusal where `metric` slices by a column that the solution lacks, or that has too many values.
+def refuse_missing_columns(metric: Mapping[str, Any], solution: Path | None) -> None:
+    """Raises Refusal where `metric` draws storms or slices by a column that the solution lacks, or slices by
+    one that has too many values.
 
     solution: the `solution.parquet` in force; None where there is no data yet.
     """
@@ -54,9 +57,9 @@ def refuse_impossible_slices(metric: Mapping[str, Any], solution: Path | None) -
     if solution is None:
         return
     try:
-        check_slices(config, solution)
+        check_columns(config, solution)
     except SolutionError as error:
-        raise Refusal(capfirst(str(error)), code="slices_impossible") from None
+        raise Refusal(capfirst(str(error)), code="columns_missing") from None
 
 
 def refuse_untried(competition: Competition, metric: Mapping[str, Any]) -> None:

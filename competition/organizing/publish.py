@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from competition.contests.models import Competition
 from competition.datasets.downloads import current_release
-from competition.organizing.metric import refuse_impossible_slices
+from competition.organizing.metric import refuse_missing_columns
 from competition.refusal import Refusal
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ def missing_for_publication(competition: Competition) -> list[str]:
     if competition.closes_at <= timezone.now():
         missing.append(_("It would close in the past: move the deadline."))
     try:
-        refuse_impossible_slices(competition.metric, release.solution_path if release else None)
+        refuse_missing_columns(competition.metric, release.solution_path if release else None)
     except ValidationError:
         missing.append(_("The metric configuration is not valid: correct it."))
     except Refusal as refusal:

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Literal, Self, cast
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
 
 from scoring.metrics.result import Result
-from scoring.resampling import Replicates
+from scoring.resampling import MAX_REPLICATES, Replicates
+from scoring.solution import STORM
 from scoring.tally import Part
 
 METRICS: dict[str, "type[MetricConfig]"] = {}
@@ -54,11 +55,15 @@ class MetricConfig(BaseModel):
         " 2018.",
     )
     cluster_by: str | None = Field(
-        default="storm_id",
-        description="The column of the solution whose groups are resampled together for the interval.",
+        default=STORM,
+        description="The column of the solution whose groups are resampled together for the interval; null:"
+        " images singly.",
     )
     replicates: int = Field(
-        default=1000, ge=0, le=100_000, description="Bootstrap replicates; 0 leaves the uncertainty out."
+        default=1000,
+        ge=0,
+        le=MAX_REPLICATES,
+        description="Bootstrap replicates; 0 leaves the uncertainty out.",
     )
     slices: tuple[str, ...] = Field(
         default=(),

@@ -30,7 +30,7 @@ from scoring.metrics.configuration import MetricConfig
 from scoring.metrics.constrained import CALLED
 from scoring.metrics.result import Result
 from scoring.resampling import Clusters, Grouping
-from scoring.solution import REQUIRED_COLUMNS, Solution, SolutionError
+from scoring.solution import REQUIRED_COLUMNS, STORM, Solution, SolutionError, check_clusters
 from scoring.tally import Part
 from scoring.uncertainty import interval
 
@@ -76,13 +76,14 @@ def slice_values(table: pa.Table, column: str) -> pa.ChunkedArray:
     )
 
 
-def check_slices(config: MetricConfig, path: str | Path) -> None:
-    """Raises SolutionError where a slice of the configuration cannot be made of ``solution.parquet``, of
-    which only the columns in question are read."""
-    if not config.slices:
+def check_columns(config: MetricConfig, path: str | Path) -> None:
+    """Raises SolutionError where ``solution.parquet`` lacks a column that the configuration names, or a slice
+    cannot be made of it. Only the columns in question are read."""
+    if not config.slices and config.cluster_by in {None, STORM}:
         return
     try:
         names = [name for name in pq.read_schema(path).names if name not in REQUIRED_COLUMNS]
+        check_clusters(config.cluster_by, names)
         empty = pq.read_schema(path).empty_table().select(names)
         for column in config.slices:
             slice_values(empty, column)  # refuses what is missing

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from scoring import MetricConfig, Solution, SolutionError, grade
-from scoring.metrics.slices import check_slices
+from scoring.metrics.slices import check_columns
 from tests.scoring.cases import csv_text, image_ids
 from tests.scoring.hard_cases import result_of
 
@@ -235,7 +235,7 @@ def test_a_column_of_other_things_than_text_numbers_and_dates_is_refused(tmp_pat
     with pytest.raises(SolutionError, match=re.escape(message)):
         run(tmp_path, solution, config)
     with pytest.raises(SolutionError, match=re.escape(message)):
-        check_slices(config, saved(solution, tmp_path))
+        check_columns(config, saved(solution, tmp_path))
 
 
 def test_one_storm_alone_has_no_interval(tmp_path):
@@ -272,17 +272,17 @@ def test_a_column_that_cannot_be_sliced_is_refused_in_words(tmp_path, column, me
     with pytest.raises(SolutionError, match=re.escape(message)):
         grade(path, solution, metric, device="cpu")
     with pytest.raises(SolutionError, match=re.escape(message)):
-        check_slices(metric, saved(solution, tmp_path))
+        check_columns(metric, saved(solution, tmp_path))
 
 
 def test_a_file_tells_whether_it_can_be_sliced(solution, tmp_path):
     metric = MetricConfig.model_validate({"slices": ["basin", "lead_time_day", "season", "hemisphere"]})
-    check_slices(metric, saved(solution, tmp_path))
+    check_columns(metric, saved(solution, tmp_path))
     with pytest.raises(SolutionError, match="slice label: the solution has no such column"):
-        check_slices(MetricConfig.model_validate({"slices": ["label"]}), saved(solution, tmp_path))
+        check_columns(MetricConfig.model_validate({"slices": ["label"]}), saved(solution, tmp_path))
     (tmp_path / "text.parquet").write_text("no table")
     with pytest.raises(SolutionError, match="is not a Parquet file"):
-        check_slices(metric, tmp_path / "text.parquet")
+        check_columns(metric, tmp_path / "text.parquet")
 
 
 def saved(solution, folder):

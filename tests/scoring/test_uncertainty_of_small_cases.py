@@ -6,7 +6,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from scoring import MetricConfig, Solution, SolutionError, evaluate, grade, grade_predictions
+from scoring import (
+    MetricConfig,
+    Solution,
+    SolutionError,
+    advise_threshold,
+    evaluate,
+    grade,
+    grade_predictions,
+)
 from scoring.clustering import group_by_time, group_by_value, to_arrow
 from scoring.resampling import MAX_CLUSTERS
 from tests.scoring.cases import csv_text, image_ids
@@ -34,12 +42,12 @@ def graded(of: Solution, **config):
     return grade_predictions(scores[None], of, MetricConfig.model_validate(config), device="cpu")[0]
 
 
-def test_positives_are_drawn_by_storm_and_negatives_by_five_days():
+def test_positives_are_drawn_by_storm_and_negatives_by_thirty_days():
     told = graded(solution()).private.uncertainty["clusters"]
     assert told["positives"]["by"] == "storm_id"
     assert told["positives"]["count"] == 20
-    assert told["negatives"]["by"] == "5 days"
-    assert told["negatives"]["count"] == pytest.approx(120, abs=2)
+    assert told["negatives"]["by"] == "30 days"
+    assert told["negatives"]["count"] == pytest.approx(20, abs=1)
 
 
 def test_without_a_time_negatives_are_drawn_singly():
@@ -47,10 +55,35 @@ def test_without_a_time_negatives_are_drawn_singly():
     assert (told["negatives"]["by"], told["negatives"]["count"]) == ("image", 200)
 
 
-@pytest.mark.parametrize("config", [{"cluster_by": None}, {"cluster_by": "no_such_column"}])
-def test_without_the_column_of_storms_positives_are_drawn_singly(config):
-    told = graded(solution(), **config).private.uncertainty["clusters"]
+@pytest.mark.parametrize(
+    ("storms", "config"),
+    [({}, {"cluster_by": None}), ({"storm_id": None}, {}), ({"storm_id": [""] * COUNT}, {})],
+)
+def test_without_the_column_of_storms_positives_are_drawn_singly(storms, config):
+    told = graded(solution(**storms), **config).private.uncertainty["clusters"]
     assert (told["positives"]["by"], told["positives"]["count"]) == ("image", 100)
+
+
+@pytest.mark.parametrize("name", ["strom_id", "label"])
+def test_a_column_of_clusters_that_the_solution_lacks_is_refused(name):
+    with pytest.raises(SolutionError, match=f"cluster_by {name}: .* no such column; it has storm_id, time"):
+        graded(solution(), cluster_by=name)
+
+
+@pytest.mark.parametrize("count", [-1, 10_001])
+def test_so_many_draws_are_refused(tmp_path, count):
+    of = solution()
+    path = tmp_path / "submission.csv"
+    path.write_text(csv_text(list(zip(image_ids(COUNT), np.arange(COUNT), strict=True))))
+    for refused in (
+        lambda: grade(path, of, device="cpu", replicates=count),
+        lambda: evaluate([1, 0], [0.5, 0.1], clusters=["a", "b"], replicates=count),
+        lambda: advise_threshold([1, 0], [0.5, 0.1], replicates=count),
+    ):
+        with pytest.raises(ValueError, match=f"replicates is {count:,}; it must be from 0 to 10,000"):
+            refused()
+    with pytest.raises(ValueError, match="replicates"):
+        MetricConfig.model_validate({"replicates": count})
 
 
 def test_another_column_may_name_the_clusters():
@@ -114,7 +147,7 @@ def test_in_memory_there_is_uncertainty_where_clusters_or_times_are_given():
     assert evaluate(labels, scores, clusters=storms, replicates=0).interval is None
     result = evaluate(labels, scores, clusters=storms, times=times)
     assert result.uncertainty["clusters"]["positives"]["count"] == 10
-    assert result.uncertainty["clusters"]["negatives"]["by"] == "5 days"
+    assert result.uncertainty["clusters"]["negatives"]["by"] == "20 days"
     with pytest.raises(ValueError, match=r"clusters \(2,\) must have one value for each of 360 labels"):
         evaluate(labels, scores, clusters=["a", "b"])
     with pytest.raises(ValueError, match="must hold times"):
@@ -124,14 +157,18 @@ def test_in_memory_there_is_uncertainty_where_clusters_or_times_are_given():
 @pytest.mark.parametrize(
     ("days", "by", "count"),
     [
-        (200, "5 days", 40),
+        (900, "30 days", 30),
+        (300, "20 days", 15),
+        (225, "15 days", 15),
+        (200, "10 days", 20),
+        (80, "5 days", 16),
         (60, "2 days", 30),
         (25, "1 day", 25),
         (7, "1 day", 7),
         (1, "image", 24),
     ],
 )
-def test_blocks_are_shortened_until_there_are_twenty(days, by, count):
+def test_blocks_are_shortened_until_there_are_fifteen(days, by, count):
     hours = np.arange(days * 24) if days > 1 else np.arange(24)
     grouping = group_by_time(
         to_arrow(np.datetime64("1970-01-01", "ms") + hours.astype("timedelta64[h]")), len(hours)
@@ -155,7 +192,7 @@ def test_times_of_every_kind_make_the_same_blocks():
     groupings = [group_by_time(kind, 200) for kind in kinds]
     for grouping in groupings:
         assert grouping.cluster.tolist() == groupings[0].cluster.tolist()
-        assert grouping.count == 41
+        assert grouping.count == 21
 
 
 def test_images_without_a_storm_or_a_time_are_drawn_singly():
@@ -167,7 +204,7 @@ def test_images_without_a_storm_or_a_time_are_drawn_singly():
     assert numbers.count == 3
     times = [dt.datetime(2020, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=day) for day in range(200)]
     with_gaps = group_by_time(to_arrow([None, *times, None]), 202)
-    assert with_gaps.count == 41 + 2
+    assert with_gaps.count == 21 + 2
 
 
 def test_the_order_of_the_solutions_rows_does_not_change_the_draws():

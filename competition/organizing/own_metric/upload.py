@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from competition.accounts.models import User
 from competition.contests.models import Competition, OwnMetric
+from competition.organizing.metric import invalid_metric
 from competition.organizing.tasks import enqueue_own_metric
 from competition.refusal import Refusal
 from scoring.metrics import MetricFile
@@ -49,11 +50,7 @@ def upload_metric(
             digits=digits,
         )
     except ValidationError as error:
-        raise Refusal(
-            "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
-            code="metric_invalid",
-            status=422,
-        ) from None
+        raise invalid_metric(error, status=422) from None
     with transaction.atomic():
         competition = Competition.objects.select_for_update(no_key=True).get(pk=competition.pk)
         if competition.is_closed:

@@ -16,7 +16,7 @@ from competition.datasets.downloads import current_release
 from competition.datasets.models import Release, SolutionVersion
 from competition.organizing.metric import (
     canonical,
-    refuse_impossible_slices,
+    refuse_missing_columns,
     refuse_other_files,
     refuse_untried,
     validated,
@@ -78,7 +78,7 @@ def _begin(competition: Competition, *, metric: dict[str, Any] | None, **fields:
     release = current_release(competition)
     if release is not None:
         solution = release.path_of(fields.get("solution") or release.solution)
-        refuse_impossible_slices(metric if metric and changed else competition.metric, solution)
+        refuse_missing_columns(metric if metric and changed else competition.metric, solution)
     rescoring = Rescoring.objects.create(
         competition=competition,
         metric=metric if changed else competition.metric,

@@ -5,7 +5,7 @@ from django.test import Client
 
 from competition.contests.models import Competition
 from competition.datasets.registration import register_release
-from competition.organizing.amend import change_metric
+from competition.organizing.amend import change_metric, change_release
 from competition.organizing.metric_form import MetricForm
 from competition.organizing.publish import missing_for_publication
 from competition.refusal import Refusal
@@ -129,6 +129,33 @@ def test_slices_that_the_data_cannot_give_are_refused(console, typhoons, release
     response = console.post(PAGE, typed("csi", slices="ocean"))
     assert response.status_code == 409
     assert "Slice ocean: the solution has no such column" in response.content.decode()
+
+
+def test_a_column_of_storms_that_the_data_lack_is_refused(console, typhoons, release_folder):
+    register_release(competition=typhoons, folder=release_folder.name, verify=False)
+    with pytest.raises(
+        Refusal, match="Cluster_by strom_id: the solution has no such column; it has .*storm_id"
+    ):
+        change_metric(competition=typhoons, metric={"metric": "csi", "cluster_by": "strom_id"})
+    response = console.post(PAGE, typed("csi", more='{"cluster_by": "strom_id"}'))
+    assert response.status_code == 409
+    assert "strom_id: the solution has no such column" in response.content.decode()
+    assert change_metric(competition=typhoons, metric={"metric": "csi", "cluster_by": "basin"})
+
+
+def test_data_that_lack_a_column_of_the_metric_are_refused(typhoons, release_folder):
+    for metric, words in (
+        ({"slices": ["ocean"]}, "Slice ocean"),
+        ({"cluster_by": "trip"}, "Cluster_by trip"),
+    ):
+        typhoons.metric = MetricConfig.model_validate(metric).model_dump(mode="json")
+        typhoons.save()
+        with pytest.raises(Refusal, match=f"{words}: the solution has no such column; it has"):
+            change_release(competition=typhoons, folder=release_folder.name)
+        assert not typhoons.releases.exists()
+    typhoons.metric = MetricConfig.model_validate({"slices": ["basin"]}).model_dump(mode="json")
+    typhoons.save()
+    assert change_release(competition=typhoons, folder=release_folder.name).is_current
 
 
 def test_a_draft_whose_metric_does_not_go_with_its_data_cannot_be_published(typhoons, release_folder):

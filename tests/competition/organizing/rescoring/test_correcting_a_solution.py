@@ -94,6 +94,13 @@ def test_unknown_images_are_counted_and_named(release):
         (lambda table: table.drop("split"), "split"),
         (lambda table: table.with_columns(label=pl.lit(2)), "neither 0 nor 1"),
         (lambda table: table.with_columns(label=pl.lit(0)), "no positive image"),
+        (lambda table: table.with_columns(label=pl.lit(1)), "no negative image in the public split"),
+        (
+            lambda table: table.with_columns(
+                label=pl.when(pl.col("split") == "private").then(1).otherwise(pl.col("label"))
+            ),
+            "no negative image in the private split",
+        ),
         (lambda table: pl.concat([table, table[:1]]), "twice"),
         (lambda table: table[:0], "no rows"),
     ],
