@@ -134,7 +134,7 @@ def test_slices_that_the_data_cannot_give_are_refused(console, typhoons, release
 def test_a_column_of_storms_that_the_data_lack_is_refused(console, typhoons, release_folder):
     register_release(competition=typhoons, folder=release_folder.name, verify=False)
     with pytest.raises(
-        Refusal, match="Cluster_by strom_id: the solution has no such column; it has .*storm_id"
+        Refusal, match=r"Cluster_by strom_id: the solution has no such column; it has .*storm_id"
     ):
         change_metric(competition=typhoons, metric={"metric": "csi", "cluster_by": "strom_id"})
     response = console.post(PAGE, typed("csi", more='{"cluster_by": "strom_id"}'))
