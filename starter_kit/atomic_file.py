@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from starter_kit.errors import StarterKitError
+from starter_kit.errors import DISK_FULL_HINT, StarterKitError, is_disk_full
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def written_whole(path: Path, *, owner_only: bool = False) -> Iterator[Path]:
     fails.
 
     owner_only: nobody else may read it, from its first byte on.
-    Raises StarterKitError where the folder is missing or cannot be written to.
+    Raises StarterKitError where the folder is missing or cannot be written to, or the disk is full.
     """
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
@@ -30,7 +30,11 @@ def written_whole(path: Path, *, owner_only: bool = False) -> Iterator[Path]:
             os.umask(umask)
             draft.chmod(0o666 & ~umask)
         draft.replace(path)
-    except OSError as error:
-        raise StarterKitError(f"{path} could not be written: {error.strerror or error}.") from error
+    except Exception as error:
+        if is_disk_full(error):  # which torch and safetensors tell with errors of their own
+            raise StarterKitError(f"{path} could not be written. {DISK_FULL_HINT}") from error
+        if isinstance(error, OSError):
+            raise StarterKitError(f"{path} could not be written: {error.strerror or error}.") from error
+        raise
     finally:
         draft.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cloud_images import Release, ReleaseError, open_release
 from cloud_images.shards import ShardedImages
 from cloud_images.tables import contradictions
-from starter_kit.errors import StarterKitError
+from starter_kit.errors import StarterKitError, did_you_mean
 from starter_kit.sections import ValidationConfig
 
 Positions = NDArray[np.int64]
@@ -42,9 +42,10 @@ def open_data(directory: str | Path) -> Release:
     try:
         return open_release(directory)
     except ReleaseError as error:
+        near = did_you_mean(Path(directory), "manifest.json")
         raise StarterKitError(
-            f"{error} --data takes the folder of a release, with manifest.json, train/ and test/ in it: "
-            "`python -m starter_kit download COMPETITION --out DIR` makes one."
+            f"{error}{near} --data takes the folder of a release, with manifest.json, train/ and test/ in "
+            "it: `python -m starter_kit download COMPETITION --out DIR` makes one."
         ) from None
 
 

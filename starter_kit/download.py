@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from starter_kit.client import BUSY, FIRST_PAUSE, ApiError, Client, RemoteFile, UnreachableError
-from starter_kit.errors import StarterKitError
+from starter_kit.errors import DISK_FULL_HINT, StarterKitError, is_disk_full
 
 ATTEMPTS_WITHOUT_PROGRESS = 5
 
@@ -45,7 +45,8 @@ def download_files(
             path.parent.mkdir(parents=True, exist_ok=True)
             _fetch(client, file, path, on_bytes, pause)
         except OSError as error:
-            raise StarterKitError(f"{path} cannot be written: {error.strerror or error}.") from error
+            reason = DISK_FULL_HINT if is_disk_full(error) else f"{error.strerror or error}."
+            raise StarterKitError(f"{path} cannot be written: {reason}") from error
     return [file for file, _ in missing]
 
 

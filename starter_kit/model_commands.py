@@ -349,6 +349,8 @@ def _grade(submission: Path, solution: Path, metric: MetricConfig | None) -> dic
     except InvalidSubmission as error:
         print_problems(error.summary, [problem.message for problem in error.problems])
         raise typer.Exit(2) from error
+    except FileNotFoundError as error:
+        raise StarterKitError(f"There is no file {error.filename}.") from None
     except (SolutionError, OSError) as error:
         raise StarterKitError(str(error)) from None
     for warning in graded.warnings:

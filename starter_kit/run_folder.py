@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from starter_kit.atomic_file import written_whole
 from starter_kit.config import parse_config
-from starter_kit.errors import StarterKitError, first_line
+from starter_kit.errors import StarterKitError, did_you_mean, first_line
 from starter_kit.model import CycloneClassifier, build_model
 from starter_kit.sections import Config
 
@@ -167,9 +167,10 @@ def load_run(directory: str | Path, device: torch.device) -> Run:
         metrics = RunMetrics.model_validate_json((directory / METRICS).read_bytes())
         weights = load_file(directory / WEIGHTS)
     except (FileNotFoundError, NotADirectoryError) as error:
+        near = did_you_mean(directory, CONFIG)
         raise StarterKitError(
-            f"{directory} is no run: {error.filename or WEIGHTS} is missing. `python -m starter_kit train` "
-            "makes one; where it was stopped before its first epoch ended, nothing was kept."
+            f"{directory} is no run: {error.filename or WEIGHTS} is missing.{near} `python -m starter_kit "
+            "train` makes one; where it was stopped before its first epoch ended, nothing was kept."
         ) from None
     except (OSError, ValidationError, SafetensorError, UnicodeDecodeError) as error:
         raise StarterKitError(f"The run {directory} cannot be read: {first_line(error)}") from None

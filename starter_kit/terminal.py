@@ -12,8 +12,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-# Nothing that is printed is markup: a file or a team may be called [red]. In a notebook it is text as well, which
-# stays together, while rich would make a box of its own of every line.
+# Nothing that is printed is markup: a file or a team may be called [red]. In a notebook it is text as well:
+# rich would make a box of its own of every line.
 _plain = {"markup": False, "emoji": False, "highlight": False, "force_jupyter": False}
 console = Console(soft_wrap=True, **_plain)  # type: ignore[arg-type]
 errors = Console(soft_wrap=True, stderr=True, **_plain)  # type: ignore[arg-type]
