@@ -29,7 +29,7 @@ from starter_kit.augment import build_augmentation
 from starter_kit.batch_augment import Vary, build_batch_augmentation
 from starter_kit.data import TrainingData, load_training_data
 from starter_kit.device import seed_everything
-from starter_kit.errors import StarterKitError
+from starter_kit.errors import StarterKitError, is_out_of_memory
 from starter_kit.evaluate import on_validation, standard_error
 from starter_kit.hard_negatives import hardest, is_mining_epoch, mineable_negatives
 from starter_kit.launch import gathered, share_buffers, shared_out, start_fabric
@@ -204,8 +204,8 @@ def train(
         what = f"kept in {out}: {describe(metrics)}" if metrics else "nothing is kept, no epoch was complete"
         console.print(f"Stopped by you; {what}. --resume goes on.")
         raise
-    except (torch.OutOfMemoryError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
             raise StarterKitError(out_of_memory(config, fabric.device)) from error
         raise
     assert kept is not None
