@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from cloud_images.manifest import Scale
+from starter_kit.observation.fourier_style import lender_of
 from starter_kit.read_ahead import to_device
 from starter_kit.sections import AugmentConfig
 
@@ -33,8 +34,12 @@ EIGHT_VIEWS = [(t, ns, ew) for t in (0, 1) for ns in (0, 1) for ew in (0, 1)]
 
 def build_batch_augmentation(config: AugmentConfig, scale: Scale, seed: int | Sequence[int]) -> Vary:
     """A function that varies the images of a batch, and with mixup or cutmix their labels. With `path =
-    "image"` the mixtures are all that is left to do here."""
+    "image"` styles and mixtures are all that is left to do here.
+
+    Raises StarterKitError where the folder of styles is none.
+    """
     rng = np.random.default_rng(seed)
+    lender = None if config.style is None else lender_of(config.style, config.style_waves)
 
     def vary(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         count, on = len(images), images.device
@@ -54,6 +59,8 @@ def build_batch_augmentation(config: AugmentConfig, scale: Scale, seed: int | Se
                 side = config.cutout_pixels
                 corners = rng.integers(0, images.shape[1] - side + 1, (count, 2))
                 images = cut_out(images, _to(on, corners), side, _to(on, rng.random(count) < 0.5))
+        if lender is not None:
+            images = lender.restyle(images, rng, config.style_share)
         if config.mixup:
             shares = _to(on, rng.beta(config.mixup, config.mixup, count))
             images, labels = mixed(images, labels, shares, _to(on, rng.permutation(count)))

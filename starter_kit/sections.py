@@ -129,6 +129,17 @@ class AugmentConfig(Section):
         0, description="Beta(α, α) share pasted from another image (Yun et al. 2019); 1 is usual."
     )
 
+    style: Path | None = Field(
+        None, description="A folder of `observe frames`: their amplitudes lend style (Yang & Soatto 2020)."
+    )
+    style_share: float = Field(0.5, ge=0, le=1, description="Of the images; the rest keep their own style.")
+    style_waves: int = Field(
+        3,
+        ge=0,
+        le=32,
+        description="Up to so many cycles per image change: β = 0.05, the middle of the paper's.",
+    )
+
     @model_validator(mode="after")
     def _one_mixture(self) -> AugmentConfig:
         if self.mixup and self.cutmix:
