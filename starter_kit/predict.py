@@ -181,9 +181,7 @@ def write_submission(path: Path, table: pl.DataFrame) -> None:
 def refuse_unknown_ending(path: Path) -> None:
     """Raises StarterKitError now rather than after an hour of predicting."""
     if not path.name.endswith((".csv", ".csv.gz", ".csv.zst", ".parquet")):
-        raise StarterKitError(
-            f"{path}: a submission's name ends in .csv, .csv.gz, .csv.zst or .parquet."
-        )
+        raise StarterKitError(f"{path}: a submission's name ends in .csv, .csv.gz, .csv.zst or .parquet.")
     if not path.absolute().parent.is_dir():
         raise StarterKitError(f"There is no folder {path.absolute().parent} to write {path.name} into.")
 

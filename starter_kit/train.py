@@ -94,7 +94,7 @@ def train(
     loss = ConfiguredLoss(
         config.loss, drawn_positive_share=float(share), recall_floor=config.metric.recall_floor
     ).to(fabric.device)
-    average = moving_average(model, knobs.ema_decay).to(fabric.device) if knobs.ema_decay else None
+    average = moving_average(model, knobs.ema_decay, fabric.device) if knobs.ema_decay else None
     optimizer = torch.optim.AdamW(model.parameters(), lr=knobs.learning_rate, weight_decay=knobs.weight_decay)
     size = epoch_size(knobs, pools.size)
     steps = knobs.epochs * math.ceil(size / knobs.batch_size)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,13 +44,15 @@ def temporary_case(images: int, folder: Path, *, seed: int = 1) -> Iterator[Case
     """A case of so many images in `folder`, removed afterwards. Raises StarterKitError where there is no such
     folder, or no room in it."""
     _refuse_small_folder(folder, images * (IMAGE_BYTES + BLOCK))
-    try:
-        with tempfile.TemporaryDirectory(prefix="tamago-benchmark-", dir=folder) as temporary:
-            yield _write_case(Path(temporary), images, seed)
-    except (OSError, ReleaseError) as error:
-        raise StarterKitError(
-            f"The images could not be written to {folder}: {error}. --folder names another place."
-        ) from None
+    with ExitStack() as until_done:
+        try:
+            temporary = TemporaryDirectory(prefix="tamago-benchmark-", dir=folder)
+            case = _write_case(Path(until_done.enter_context(temporary)), images, seed)
+        except (OSError, ReleaseError) as error:
+            raise StarterKitError(
+                f"The images could not be written to {folder}: {error}. --folder names another place."
+            ) from None
+        yield case
 
 
 def _write_case(folder: Path, images: int, seed: int) -> Case:

@@ -32,7 +32,7 @@ class Steps:
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self.training_precision = arithmetic(knobs.precision, fabric.device)
         self.inference_precision = "bfloat16" if computes_in_bfloat16(fabric.device) else "float32"
-        average = moving_average(model, knobs.ema_decay).to(fabric.device) if knobs.ema_decay else None
+        average = moving_average(model, knobs.ema_decay, fabric.device) if knobs.ema_decay else None
         optimizer = torch.optim.AdamW(model.parameters(), lr=knobs.learning_rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.0)
         self._model = cast(CycloneClassifier, torch.compile(model) if knobs.compile else model)

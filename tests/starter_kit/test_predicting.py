@@ -175,6 +175,24 @@ def test_the_size_of_a_batch_changes_nothing(run_folder, release):
     np.testing.assert_allclose(small, large, rtol=1e-4, atol=1e-4)
 
 
+def test_bfloat16_changes_little_and_makes_no_ties(run_folder, release):
+    """What inference computes in on a GPU; the last layer stays in float32."""
+    model = load_run(run_folder, CPU).model.eval()
+    images = torch.from_numpy(release.test_images[:512])
+    with torch.inference_mode():
+        exact = model(images)
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = model(images)
+    assert rounded.dtype == torch.float32
+    assert len(rounded.unique()) == len(exact.unique())
+    assert (rounded - exact).abs().max() < 0.1 * exact.std()
+
+
+def test_nothing_to_predict_is_no_error(run_folder, release):
+    model = load_run(run_folder, CPU).model
+    assert predict_logits(model, release.test_images, np.arange(0), tta=True).shape == (0,)
+
+
 def test_the_surest_scores_stay_apart():
     scores = probability(np.array([-800.0, -30.0, 0.0, 30.0, 31.0]))
     assert np.isfinite(scores).all()
@@ -190,7 +208,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pl.DataFrame, "write_csv", full_disk)
-    with pytest.raises(StarterKitError, match="No space left"):
+    with pytest.raises(StarterKitError, match="The disk is full"):
         write_submission(file, pl.DataFrame({"image_id": ["a"], "score": [0.5]}))
     assert [entry.name for entry in tmp_path.iterdir()] == ["s.csv"]
     assert file.read_text() == "precious"
