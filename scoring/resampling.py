@@ -37,6 +37,8 @@ MAX_REPLICATES = 10_000
 DRAWS_AT_ONCE = 1000
 COARSE_STEPS = 128
 CELLS_PER_BLOCK = 2**17
+# Adding one number from memory takes as long as so many steps of a matrix product.
+ADDING_COSTS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,7 +237,7 @@ class Draws:
         tp, fp = np.zeros((1, self.replicates)), np.zeros((1, self.replicates))
         for first in range(0, len(curve.thresholds), step):
             places = np.arange(first, min(first + step, len(curve.thresholds)))
-            tp, fp = curve.weighted(first - 1, places, slice(None), tp[-1], fp[-1])
+            tp, fp = curve.all_weighted(first - 1, places, tp[-1], fp[-1])
             yield curve.thresholds[places], tp, fp
 
     def best(self, value: Value, *, reach: int | None = None) -> Floats:
@@ -375,6 +377,27 @@ class _Curve:
         return (
             tp_before + _product(tp, clusters.positive_weights[draws]),
             fp_before + _product(fp, clusters.negative_weights[draws]),
+        )
+
+    @cached_property
+    def _weights_by_storm(self) -> npt.NDArray[Any]:
+        """(clusters, R) the weights of a storm in one piece."""
+        return np.ascontiguousarray(self._clusters.positive_weights.T)
+
+    def all_weighted(
+        self, before: int, places: Counts, tp_before: Floats, fp_before: Floats
+    ) -> tuple[Floats, Floats]:
+        """As `weighted`, of all draws, where places follow each other: hardly more positives than places lie
+        between them, and adding the weights of each one's storm takes less than a product with all storms."""
+        clusters = self._clusters
+        storms = self._positive[self._tp[before] : self._tp[places[-1]]]
+        if len(storms) * ADDING_COSTS > len(places) * clusters.positives.count:
+            return self.weighted(before, places, slice(None), tp_before, fp_before)
+        added = self._weights_by_storm[storms].cumsum(axis=0)
+        fp = self._images(clusters.negatives, self._negative, self._fp, before, places)
+        return (
+            tp_before + added[self._tp[places] - self._tp[before] - 1],
+            fp_before + _product(fp, clusters.negative_weights),
         )
 
     @staticmethod

@@ -189,3 +189,16 @@ def test_drawing_from_a_draw_doubles_the_variance():
     assert (weights.sum(axis=1) == 300).all()
     assert weights.mean(axis=0) == pytest.approx(np.ones(300), abs=0.12)
     assert weights.var() == pytest.approx(2 * (1 - 1 / 300), rel=0.02)
+
+
+@pytest.mark.parametrize("decimals", [12, 2, 1], ids=["no ties", "some ties", "many ties"])
+def test_the_counts_at_every_threshold_are_those_of_the_resampled_images(decimals):
+    case = normal_case(storms=60, replicates=8)
+    case.positives, case.negatives = case.positives.round(decimals), case.negatives.round(decimals)
+    part = case.part
+    thresholds, tp, fp = (np.concatenate(each) for each in zip(*part.draws.blocks(), strict=True))
+    assert thresholds.tolist() == np.unique(case.positives)[::-1].tolist()
+    for draw, (labels, scores) in enumerate(case.draws(part)):
+        for counted, drawn in ((tp, scores[labels == 1]), (fp, scores[labels == 0])):
+            found = len(drawn) - np.searchsorted(np.sort(drawn), thresholds, side="left")
+            assert counted[:, draw].tolist() == found.tolist()
