@@ -15,11 +15,13 @@ def choose_device(wanted: str) -> torch.device:
     if wanted == "cuda" and not torch.cuda.is_available():
         built = "it finds no GPU" if torch.version.cuda else "this torch is made for CPUs"
         raise StarterKitError(
-            f"A CUDA GPU was asked for, but {built}. Choose the device auto, or install a CUDA build of "
-            "torch and see that `nvidia-smi` lists the GPU."
+            f"A CUDA GPU was asked for, but {built}. Take what is there with --device auto (train: --set "
+            "train.device=auto), or install a CUDA build of torch and see that `nvidia-smi` lists the GPU."
         )
     if wanted == "mps" and not torch.backends.mps.is_available():
-        raise StarterKitError("An Apple GPU (mps) was asked for, but there is none. Use device auto.")
+        raise StarterKitError(
+            "There is no Apple GPU (mps) here. Take --device auto (train: --set train.device=auto)."
+        )
     return torch.device(wanted)
 
 

@@ -126,12 +126,16 @@ def download(
     from starter_kit.download import download_files
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with _client() as client, _joining_hint(client, competition):
-        files = client.files(competition)
-        total = sum(file.size for file in files)
-        with progress_bar(*columns, TimeRemainingColumn()) as progress:
-            task = progress.add_task(f"{len(files)} files", total=total)
-            fetched = download_files(client, files, out, on_bytes=lambda n: progress.advance(task, n))
+    try:
+        with _client() as client, _joining_hint(client, competition):
+            files = client.files(competition)
+            total = sum(file.size for file in files)
+            with progress_bar(*columns, TimeRemainingColumn()) as progress:
+                task = progress.add_task(f"{len(files)} files", total=total)
+                fetched = download_files(client, files, out, on_bytes=lambda n: progress.advance(task, n))
+    except KeyboardInterrupt:
+        errors.print("Stopped by you. The same command goes on where it was.")
+        raise typer.Exit(130) from None
     console.print(
         f"{len(files)} files, {total / 1e6:,.1f} MB, complete and intact in {out}; {len(fetched)} came now.\n"
         f"Next: python -m starter_kit train --data {out} --out runs/first"
