@@ -29,16 +29,22 @@ from cloud_images.verify import examine_release
 MANY_IMAGES = 50_000  # from here on a second process pays for its start
 
 app = typer.Typer(
-    help="Make, verify and look at releases of labelled cloud images.",
+    help="Make, verify and look at releases of labelled cloud images.\n\n"
+    "A release to practise on: synthesize, verify, preview. One of your own fields and tracks: build.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+MAKE, LOOK, MEASURE = "Make a release", "Look and check", "Measure"
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a release.")]
-Out = Annotated[Path, typer.Option(help="The folder to make; it must be new or empty.")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="The folder to make; it must be new or empty.")]
 
 
-@app.command()
+@app.command(
+    rich_help_panel=MAKE,
+    epilog="Example: `python -m cloud_images synthesize --train 32768 --test 16384 --out world`",
+)
 def synthesize(
     *,
     train: Annotated[int, typer.Option(help="Number of training images.")],
@@ -53,7 +59,7 @@ def synthesize(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(help="Processes; the images do not depend on it. Default: one for each core."),
+        typer.Option(help="Processes; the images do not depend on it. [default: one for each core]"),
     ] = None,
 ) -> None:
     """Draw a release from the synthetic world: nothing to download, 1 storm to 31 other clouds."""
@@ -69,7 +75,11 @@ def synthesize(
     _tell(release)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=MEASURE,
+    epilog="Example: `python -m cloud_images ceiling --data world --seed 2018 --out oracle.csv`, then "
+    "`python -m scoring grade oracle.csv --solution world/solution.parquet`",
+)
 def ceiling(
     *,
     recall: Annotated[float, typer.Option(min=0.01, max=1, help="The competition's gate.")] = 0.79,
@@ -86,9 +96,6 @@ def ceiling(
 
     Disturbances that never develop look as storms of the same organisation do. An oracle that is told this
     organisation has the fewest false alarms that any detector can have at that recall.
-
-    Example: `python -m cloud_images ceiling --data world --seed 2018 --out oracle.csv`, then
-    `python -m scoring grade oracle.csv --solution world/solution.parquet`.
     """
     if out is not None and (data is None or seed is None):
         raise ReleaseError("--out needs --data, a synthetic world, and --seed, the seed it was made with.")
@@ -102,7 +109,11 @@ def ceiling(
     typer.echo(f"{out}: the oracle's scores for the {len(scores):,} test images of {data}.")
 
 
-@app.command()
+@app.command(
+    rich_help_panel=MAKE,
+    epilog="Example: `python -m cloud_images build --fields 'olr/*.nc' --tracks bst.txt "
+    "--test-from 2009-01-01 --out mine`",
+)
 def build(
     *,
     fields: Annotated[
@@ -150,7 +161,7 @@ def build(
     ] = Choices.max_missing,
     public_fraction: Annotated[float, typer.Option(help="Share of the test that is public.")] = 0.3,
     name: Annotated[str | None, typer.Option(help="Short name. [default: the folder's]")] = None,
-    version: Annotated[str | None, typer.Option(help="[default: 1.0.0]")] = None,
+    version: Annotated[str | None, typer.Option(help="Version of the release. [default: 1.0.0]")] = None,
     title: Annotated[str | None, typer.Option(help="One line for people.")] = None,
     description: Annotated[str | None, typer.Option(help="What the images show.")] = None,
     licence: Annotated[str | None, typer.Option(help="What participants may do with the images.")] = None,
@@ -161,7 +172,11 @@ def build(
         int, typer.Option(min=0, help="Decides the shuffle, the split and which other clouds are taken.")
     ] = 0,
 ) -> None:
-    """Cut labelled images around tropical cyclones and other clouds out of gridded fields."""
+    """Cut labelled images around tropical cyclones and other clouds out of gridded fields.
+
+    Needs `pip install 'tamago[fields]'`. What becomes an image, and what does not, is printed at the end; it
+    tells how many test images show a cyclone, so keep it to yourself.
+    """
     try:
         from cloud_images.build import build_release  # noqa: PLC0415 - needs the extra `fields`
     except ModuleNotFoundError as error:
@@ -203,7 +218,7 @@ def build(
     _tell(built.release)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK, epilog="Example: `python -m cloud_images verify world`")
 def verify(directory: Folder) -> None:
     """Check every byte of a release, and that its files agree. Exit status 1 when there is a problem."""
     with _progress() as on_progress:
@@ -219,17 +234,19 @@ def verify(directory: Folder) -> None:
     typer.echo(f"{directory} is sound.")
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK, epilog="Example: `python -m cloud_images preview world --out sheet.png`")
 def preview(
     directory: Folder,
-    out: Annotated[Path, typer.Option(help="The picture to write (PNG).")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The picture to write (PNG).")],
     seed: Annotated[int, typer.Option(min=0, help="Another seed shows other images.")] = 0,
 ) -> None:
     """Draw a contact sheet: storms by time to genesis, other clouds by latitude."""
     typer.echo(str(draw_contact_sheet(open_release(directory), out, seed=seed)))
 
 
-@app.command()
+@app.command(
+    rich_help_panel=LOOK, epilog="Example: `python -m cloud_images export world --out files --layout tiff`"
+)
 def export(
     directory: Folder,
     *,
@@ -238,7 +255,7 @@ def export(
         Layout, typer.Option(help="png: zip archives of PNG. tiff: the folders of 2018, one file an image.")
     ] = Layout.PNG,
     with_solution: Annotated[
-        bool, typer.Option(help="Bring the solution too; such a folder is not for participants.")
+        bool, typer.Option("--with-solution", help="Bring the solution too; not for participants.")
     ] = False,
 ) -> None:
     """Write the images as files, for people who want files."""
@@ -249,7 +266,12 @@ def export(
     typer.echo(str(out))
 
 
-@app.command(name="import")
+@app.command(
+    name="import",
+    rich_help_panel=MAKE,
+    epilog="Example: `python -m cloud_images import files --out world`\n\n"
+    "Example: `python -m cloud_images import files-of-2018 --table files.csv --out world`",
+)
 def import_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An export, or image files as in 2018.")],
     *,
@@ -257,8 +279,9 @@ def import_(
     table: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             help="For files that are no export: CSV with file, label, storm_id, time, latitude, longitude, "
-            "lead_time_hours, basin, one row for each file of train/True, train/False and test."
+            "lead_time_hours, basin, one row for each file of train/True, train/False and test.",
         ),
     ] = None,
     title: Annotated[str, typer.Option(help="Title of the release.")] = "Cloud images",
@@ -270,7 +293,7 @@ def import_(
     licence: Annotated[str, typer.Option(help="Name of the licence.")] = "unknown",
     licence_url: Annotated[str, typer.Option(help="Address of the licence.")] = "",
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Decides shuffle and split. Default: drawn.")
+        int | None, typer.Option(min=0, help="Decides shuffle and split. [default: drawn]")
     ] = None,
 ) -> None:
     """Make a release of image files: an export is restored bit by bit, other files are shuffled and split."""
@@ -295,7 +318,7 @@ def import_(
     _tell(release)
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE, epilog="Example: `python -m cloud_images benchmark --images 20000`")
 def benchmark(
     images: Annotated[int, typer.Option(help="Number of images to draw and read.", min=1000)] = 10_000,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 
@@ -14,7 +15,8 @@ from starter_kit.terminal import errors, printable
 
 app = typer.Typer(
     help="Train a model on a competition's images, predict, submit.\n\n"
-    "A first entry: login, join, download, train, predict, submit.",
+    "A first entry: login, join, download, train, predict, submit. Each teaches itself: "
+    "`python -m starter_kit train --help`.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -36,15 +38,27 @@ GROUPS: dict[str, list[Callable[..., None]]] = {
         model_commands.predict,
         model_commands.ensemble,
         model_commands.evaluate,
-        ablation_command.ablation,
-        benchmark_command.benchmark,
+    ],
+    "What it does, and why": [
         understanding_commands.explain,
         understanding_commands.detect,
+        ablation_command.ablation,
+        benchmark_command.benchmark,
     ],
 }
+
+
+def taught(command: Callable[..., None]) -> dict[str, str]:
+    """A docstring as `--help` shows it: its examples last, below the options, where the eye is then."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    examples = [text for text in paragraphs if text.startswith("Example: ")]
+    rest = [text for text in paragraphs if text not in examples]
+    return {"help": "\n\n".join(rest), "epilog": "\n\n".join(examples)}
+
+
 for group, commands in GROUPS.items():
     for command in commands:
-        app.command(rich_help_panel=group)(command)
+        app.command(rich_help_panel=group, **taught(command))(command)
 
 
 def main() -> int:

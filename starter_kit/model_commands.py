@@ -108,7 +108,7 @@ def configs() -> None:
 
 def predict(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN…", help="Trained models, for their mean; or one ensemble.")
+        list[Path], typer.Argument(metavar="RUN", help="Trained models, for their mean; or one ensemble.")
     ],
     data: DataOption,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Ends in .csv, .csv.gz, .csv.zst or .parquet.")],
@@ -188,7 +188,7 @@ def _chosen_threshold(judged: Judged, max_gate_risk: float | None) -> float:
 
 def ensemble(
     targets: Annotated[
-        list[Path], typer.Argument(metavar="FILE…|RUN…", help="Submissions with scores, or trained models.")
+        list[Path], typer.Argument(metavar="FILE|RUN", help="Submissions with scores, or trained models.")
     ],
     out: Annotated[
         Path,
@@ -271,7 +271,7 @@ def _progress(noun: str, total: int | None = None) -> Iterator[Callable[[int], N
 
 def evaluate(
     targets: Annotated[
-        list[Path], typer.Argument(metavar="RUN…|SUBMISSION", help="Trained models, or one submission file.")
+        list[Path], typer.Argument(metavar="RUN|SUBMISSION", help="Trained models, or one submission file.")
     ],
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="For models: the competition's files.")
