@@ -40,9 +40,12 @@ INVALID = 2
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Grade, validate, benchmark; what the metrics are.",
+    help="The platform's scoring on your machine: the same code, the same numbers.\n\n"
+    "Before you submit: validate. With labels at hand: advise, for a threshold. With the solution: grade.",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+SUBMISSIONS, METRIC, MEASURE = "A submission", "Metrics", "Measure the scoring itself"
 
 
 class Device(StrEnum):
@@ -55,8 +58,12 @@ class UnusableError(Exception):
     """A file other than the submission cannot be used."""
 
 
-SubmissionArgument = Annotated[Path, typer.Argument(help=".csv, .csv.gz, .csv.zst or .parquet")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="The metric's configuration (JSON).")]
+SubmissionArgument = Annotated[
+    Path, typer.Argument(metavar="SUBMISSION", help="A file: .csv, .csv.gz, .csv.zst or .parquet.")
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="The metric's configuration (JSON).")
+]
 DeviceOption = Annotated[Device, typer.Option(help="Where to count; the result is the same.")]
 ReplicatesOption = Annotated[
     int | None,
@@ -65,14 +72,21 @@ ReplicatesOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-@app.command("grade")
+@app.command(
+    "grade",
+    rich_help_panel=SUBMISSIONS,
+    epilog="Example: `python -m scoring grade submission.csv --solution world/solution.parquet`",
+)
 def grade_command(
     submission: SubmissionArgument,
     *,
-    solution: Annotated[Path, typer.Option(help="solution.parquet of the release")],
+    solution: Annotated[Path, typer.Option(metavar="FILE", help="solution.parquet of the release.")],
     config: ConfigOption = None,
     metric_file: Annotated[
-        Path | None, typer.Option(help="metric.py of an organizer's own metric, run as the platform runs it")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="metric.py of an organizer's own metric, run as the platform runs it."
+        ),
     ] = None,
     device: DeviceOption = Device.auto,
     replicates: ReplicatesOption = None,
@@ -91,13 +105,22 @@ def grade_command(
             print_grade(graded, Console())
 
 
-@app.command("advise")
+@app.command(
+    "advise",
+    rich_help_panel=SUBMISSIONS,
+    epilog="Example: `python -m scoring advise held_back.csv --labels data/train.csv --max-gate-risk 0.05`",
+)
 def advise_command(
     submission: SubmissionArgument,
     *,
-    solution: Annotated[Path | None, typer.Option(help="solution.parquet; or give --labels")] = None,
+    solution: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="solution.parquet; or give --labels.")
+    ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="train.csv, or a Parquet file, that has the predicted images' labels")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="train.csv, or a Parquet file, that has the predicted images' labels."
+        ),
     ] = None,
     config: ConfigOption = None,
     max_gate_risk: Annotated[
@@ -124,13 +147,17 @@ def advise_command(
             print_advice(told, Console())
 
 
-@app.command("coverage")
+@app.command(
+    "coverage",
+    rich_help_panel=MEASURE,
+    epilog="Example: `python -m scoring coverage --rounds 100`",
+)
 def coverage_command(
     rounds: Annotated[int, typer.Option(min=1, help="Test sets drawn of each world.")] = 400,
     replicates: Annotated[
         int, typer.Option(min=2, max=MAX_REPLICATES, help="Bootstrap draws of each.")
     ] = 500,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(help="Of the simulated worlds.")] = 0,
 ) -> None:
     """Measure on simulated worlds how often the intervals hold the truth (the table of the documentation)."""
     from scoring import coverage  # noqa: PLC0415 - nothing else needs it
@@ -139,10 +166,16 @@ def coverage_command(
         print(line, flush=True)
 
 
-@app.command("try-metric")
+@app.command(
+    "try-metric",
+    rich_help_panel=METRIC,
+    epilog="Example: `python -m scoring try-metric metric.py --solution world/solution.parquet`",
+)
 def try_metric_command(
-    metric_file: Annotated[Path, typer.Argument(help="metric.py with score(solution, submission)")],
-    solution: Annotated[Path, typer.Option(help="solution.parquet of the release")],
+    metric_file: Annotated[
+        Path, typer.Argument(metavar="METRIC", help="metric.py with score(solution, submission).")
+    ],
+    solution: Annotated[Path, typer.Option(metavar="FILE", help="solution.parquet of the release.")],
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -157,10 +190,14 @@ def try_metric_command(
             raise typer.Exit(1)
 
 
-@app.command("validate")
+@app.command(
+    "validate",
+    rich_help_panel=SUBMISSIONS,
+    epilog="Example: `python -m scoring validate submission.csv --ids data/sample_submission.csv`",
+)
 def validate_command(
     submission: SubmissionArgument,
-    ids: Annotated[Path, typer.Option(help="sample_submission.csv of the release")],
+    ids: Annotated[Path, typer.Option(metavar="FILE", help="sample_submission.csv of the release.")],
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -176,9 +213,15 @@ def validate_command(
             print(f"{submission}: valid, {len(valid.predictions):,} predictions")
 
 
-@app.command("metrics")
+@app.command(
+    "metrics",
+    rich_help_panel=METRIC,
+    epilog="Example: `python -m scoring metrics recall_constrained_precision`",
+)
 def metrics_command(
-    name: Annotated[str | None, typer.Argument(help="One metric; all of them without.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="One metric; all of them without.")
+    ] = None,
     as_json: JsonOption = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/metrics.md.")] = False,
 ) -> None:
@@ -201,7 +244,11 @@ def metrics_command(
             _print_metrics(found)
 
 
-@app.command("simulate-attacks")
+@app.command(
+    "simulate-attacks",
+    rich_help_panel=MEASURE,
+    epilog="Example: `python -m scoring simulate-attacks --worlds 3`",
+)
 def simulate_attacks_command(
     worlds: Annotated[int, typer.Option(min=1, help="Invented public parts; means are printed.")] = 10,
     images: Annotated[int, typer.Option(min=1000, help="Public images of each.")] = 12_000,
@@ -231,9 +278,13 @@ def simulate_attacks_command(
     Console().print(table)
 
 
-@app.command("benchmark")
+@app.command(
+    "benchmark",
+    rich_help_panel=MEASURE,
+    epilog="Example: `python -m scoring benchmark --rows 100000`",
+)
 def benchmark_command(  # noqa: PLR0917 - the options of a command
-    rows: Annotated[int, typer.Option(min=100)] = 1_120_000,
+    rows: Annotated[int, typer.Option(min=100, help="Of the made submission.")] = 1_120_000,
     repeats: Annotated[int, typer.Option(min=1, help="Timed runs of each way.")] = 5,
     replicates: Annotated[int, typer.Option(min=1, help="Bootstrap draws of the runs with them.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the made case.")] = 1,
