@@ -86,7 +86,8 @@ def turned(images: Tensor, views: Tensor) -> Tensor:
     transpose, north_south, east_west = (views[:, number, None, None].bool() for number in range(3))
     images = torch.where(transpose, images.transpose(1, 2), images)
     images = torch.where(north_south, images.flip(1), images)
-    return torch.where(east_west, images.flip(2), images)
+    # In the usual order in memory: torch.compile makes new kernels for another one, which takes a minute.
+    return torch.where(east_west, images.flip(2), images).contiguous()
 
 
 def shifted(images: Tensor, shifts: Tensor) -> Tensor:

@@ -38,10 +38,11 @@ def eight_views(images: torch.Tensor) -> list[torch.Tensor]:
 
 def all_views(images: torch.Tensor, *, tta: bool, shift: int) -> list[torch.Tensor]:
     """The views that test-time augmentation averages, (B, 64, 64) each: the image, with `tta` its eight, and
-    with a `shift` the same of the image moved by so many pixels up, down, left and right."""
+    with a `shift` the same of the image moved by so many pixels up, down, left and right. All are in the
+    usual order in memory, for which torch.compile makes its kernels once."""
     moves = torch.tensor([[0, 0], [-1, 0], [1, 0], [0, -1], [0, 1]], device=images.device) * shift
     copies = [shifted(images, move.expand(len(images), 2)) for move in moves] if shift else [images]
-    return [view for copy in copies for view in (eight_views(copy) if tta else [copy])]
+    return [view.contiguous() for copy in copies for view in (eight_views(copy) if tta else [copy])]
 
 
 def predict_logits(

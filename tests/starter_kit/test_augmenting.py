@@ -58,6 +58,14 @@ def test_shape_and_type_stay(path, knobs):
     assert (images.shape, images.dtype) == ((3, 64, 64), np.uint8)
 
 
+@pytest.mark.parametrize("knobs", [{}, {"flips": False}, {"rotations": False}, EVERYTHING])
+def test_a_varied_batch_lies_in_memory_as_one_that_was_read(knobs):
+    """Else a compiled model would be compiled anew for it."""
+    batch = build_batch_augmentation(AugmentConfig(**knobs), Scale(), 0)
+    images, _ = batch(torch.from_numpy(np.repeat(IMAGE[None], 20, axis=0)), torch.zeros(20))
+    assert images.is_contiguous()
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_the_seed_decides(path):
     batch = np.repeat(IMAGE[None], 50, axis=0)

@@ -141,6 +141,7 @@ def test_shifted_views_are_the_image_moved_four_ways_and_with_tta_each_of_them_e
     every = {view.numpy().tobytes() for view in all_views(image, tta=True, shift=2)}
     assert every == {turned.numpy().tobytes() for view in views for turned in eight_views(view)}
     assert len(every) == 40
+    assert all(view.is_contiguous() for view in all_views(image, tta=True, shift=2))
 
 
 def test_the_logit_is_the_mean_of_the_views_logits(run_folder, release):
