@@ -1,32 +1,34 @@
 """The ablation table: what each method brings, in the number that is scored.
 
 Every row of `ablation.toml` is trained with several seeds on one synthetic world and scored on its test
-images by the platform's own code. What is done is kept, so that a run that was stopped goes on.
+images by the platform's own code. What is done is kept, so that a run that was stopped goes on. On a world of
+a known seed the table ends with its ceiling, the best that any detector could reach on these images.
 """
 
 from __future__ import annotations
 
 import time
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 
-from cloud_images import Release, open_release
-from cloud_images.synthetic import synthesize
+from cloud_images import Release, ReleaseError, open_release
+from cloud_images.synthetic import oracle_scores, synthesize
 from starter_kit.atomic_file import written_whole
-from starter_kit.config import Recipe, load_recipe
+from starter_kit.config import Recipe, load_config, load_recipe
 from starter_kit.device import choose_device
 from starter_kit.ensemble_folder import load_ensemble
 from starter_kit.errors import StarterKitError
 from starter_kit.evaluate import precision_at_recall, standard_error
 from starter_kit.predict import score_test
-from starter_kit.recipe import train_recipe
+from starter_kit.recipe import fit_recipe, train_recipe
 from starter_kit.run_folder import load_run
 from starter_kit.scorers import FittedEnsemble, MeanOfRuns, Scorer
 from starter_kit.terminal import console as terminal_console
@@ -34,6 +36,8 @@ from starter_kit.train import train
 
 WORLD_SEED = 2018
 SEEDS_APART = 100  # so that the repeats of one seed are not those of the next
+CEILING = "ceiling"
+ABOUT = "about.json"
 
 
 class Plan(BaseModel):
@@ -51,12 +55,13 @@ class Scale(Plan):
 
 
 class Row(Plan):
-    """only: knobs for one scale, after the scale's own. seeds: at a scale, where fewer are wanted.
-    same_training_as: another row, judged otherwise."""
+    """config_at, only: another configuration, and knobs after the scale's own, at a scale. seeds: at a scale,
+    where fewer are wanted. same_training_as: another row, judged or joined otherwise."""
 
     name: str
     what: str
     config: str = "baseline"
+    config_at: dict[str, str] = {}
     set: list[str] = []
     only: dict[str, list[str]] = {}
     seeds: dict[str, int] = {}
@@ -78,7 +83,8 @@ class Ablation(Plan):
 
 
 class Measured(BaseModel):
-    """One row with one seed. standard_error: over storms of the test, drawn anew."""
+    """One row with one seed. standard_error: over storms of the test, drawn anew. seconds: that have passed;
+    processor_seconds: that its processor cores have worked, which other programs do not lengthen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -88,6 +94,18 @@ class Measured(BaseModel):
     recall: float
     standard_error: float
     seconds: float
+    processor_seconds: float
+
+
+class About(BaseModel):
+    """What an ablation's folder was begun with: rows of another world, size or arithmetic do not compare."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scale: str
+    world: str
+    world_seed: int | None
+    settings: list[str]
 
 
 def read_plan() -> Ablation:
@@ -102,24 +120,33 @@ def run_ablation(
     seeds: int | None = None,
     only: Sequence[str] = (),
     world: Path | None = None,
+    world_seed: int | None = None,
+    settings: Sequence[str] = (),
     device: str = "auto",
     console: Console | None = None,
 ) -> list[Measured]:
     """Train and score every row of the scale that is not done yet; the caller writes the tables.
 
     seeds: instead of the scale's number. only: names of rows. world: a release with its solution, instead of
-    one that is made in `out`.
-    Raises StarterKitError for rows that do not exist, or a world without a solution.
+    one that is made in `out`. world_seed: of the world that is made, or was: with it the ceiling is measured.
+    settings: knobs for every row, as `--set` takes them; what the row itself is about goes before.
+    Raises StarterKitError for rows that do not exist, a world without a solution or of another seed, and a
+    folder that was begun with anything else.
     """
     console = console or terminal_console
     plan = read_plan()
     rows, knobs = plan.rows_at(scale), plan.scales[scale]
-    unknown = sorted(set(only) - {row.name for row in rows})
+    unknown = sorted(set(only) - {row.name for row in rows} - {CEILING})
     if unknown:
         raise StarterKitError(
             f"There is no row “{unknown[0]}” at scale {scale}; it has {', '.join(row.name for row in rows)}."
         )
-    release = _world(world, out / "world", knobs, console)
+    if world is None and world_seed is None:
+        world_seed = WORLD_SEED
+    settings = [*fast_arithmetic(device), *settings]
+    place = str(world.resolve()) if world else f"{knobs.train} training and {knobs.test} test images"
+    _begin(out, About(scale=scale, world=place, world_seed=world_seed, settings=settings))
+    release = _world(world, out / "world", knobs, world_seed, console)
     measured = []
     for seed in range(seeds or knobs.seeds):
         for row in rows:
@@ -131,26 +158,43 @@ def run_ablation(
                 measured.append(Measured.model_validate_json(done.read_bytes()))
                 continue
             console.print(f"\n[{row.name}, seed {seed}] {row.what}")
-            recipe = recipe_of(row, scale, knobs, seed, device)
+            recipe = recipe_of(row, scale, knobs, seed, device=device, settings=settings)
             trained = out / "runs" / _folder(row.same_training_as or row.name, seed) / "run"
-            measured.append(measure(row, seed, recipe, release, trained, console=console))
+            joined = done.parent / "run"
+            measured.append(
+                measure(row, seed, recipe, release, trained=trained, joined=joined, console=console)
+            )
             with written_whole(_made(done.parent) / done.name) as draft:
                 draft.write_text(measured[-1].model_dump_json() + "\n", encoding="utf-8")
             console.print(f"[{row.name}, seed {seed}] precision {measured[-1].precision:.3f} on the test")
+    if world_seed is not None and (not only or CEILING in only):
+        floor = load_config("baseline", settings).metric.recall_floor
+        measured.append(measured_ceiling(release, world_seed, floor))
     return measured
 
 
-def recipe_of(row: Row, scale: str, knobs: Scale, seed: int, device: str = "auto") -> Recipe:
-    """The row's recipe; of what is set twice the later counts: scale, row, row at this scale."""
-    settings = [f"train.device={device}", *knobs.set, *row.set, *row.only.get(scale, [])]
-    return load_recipe(row.config, [*settings, f"train.seed={SEEDS_APART * seed}"])
+def fast_arithmetic(device: str) -> list[str]:
+    """The knob that halves the time of a training where the processor itself multiplies bfloat16. (One that
+    does not takes several times longer with it.)"""
+    has_it = torch.cpu.get_capabilities()
+    is_fast = any(has_it.get(name) for name in ("avx512_bf16", "amx_bf16"))
+    return ["train.precision=bfloat16"] if choose_device(device).type == "cpu" and is_fast else []
+
+
+def recipe_of(
+    row: Row, scale: str, knobs: Scale, seed: int, *, device: str = "auto", settings: Sequence[str] = ()
+) -> Recipe:
+    """The row's recipe; of what is set twice the later counts: scale, settings, row, row at this scale."""
+    chosen = [f"train.device={device}", *knobs.set, *settings, *row.set, *row.only.get(scale, [])]
+    return load_recipe(row.config_at.get(scale, row.config), [*chosen, f"train.seed={SEEDS_APART * seed}"])
 
 
 def measure(
-    row: Row, seed: int, recipe: Recipe, release: Release, trained: Path, *, console: Console
+    row: Row, seed: int, recipe: Recipe, release: Release, *, trained: Path, joined: Path, console: Console
 ) -> Measured:
-    """Train, unless that is done, and score the test images."""
-    started = time.perf_counter()
+    """Train into `trained`, unless that is done, and score the test images. joined: where the members of a
+    recipe are joined, which is another folder for a row that has the same training as another."""
+    started = _now()
     trainings = recipe.trainings()
     first = next(iter(trainings.values()))
     processor = choose_device(first.train.device)
@@ -161,32 +205,82 @@ def measure(
         scorer = MeanOfRuns([load_run(trained, processor)], ensemble.tta, ensemble.tta_shift)
     else:
         train_recipe(release, recipe, trained, resume=True, console=console)
-        scorer = FittedEnsemble(load_ensemble(trained, processor))
+        if joined != trained:
+            fit_recipe(release, recipe, trained, joined, console=console)
+        scorer = FittedEnsemble(load_ensemble(joined, processor))
     scores = score_test(release, scorer.score)["score"].to_numpy()
+    reached = _on_the_test(release, scores, first.metric.recall_floor)
+    return Measured(row=row.name, seed=seed, **reached, **_since(started))
+
+
+def measured_ceiling(release: Release, world_seed: int, recall_floor: float) -> Measured:
+    """The best that any detector could reach on these test images: `cloud_images.synthetic.ceiling`."""
+    started = _now()
+    try:
+        scores = oracle_scores(release, world_seed)
+    except ReleaseError as error:
+        raise StarterKitError(str(error)) from None
+    reached = _on_the_test(release, scores, recall_floor)
+    return Measured(row=CEILING, seed=0, **reached, **_since(started))
+
+
+def _on_the_test(release: Release, scores: NDArray[np.float64], recall_floor: float) -> dict[str, float]:
     truth = release.solution_table()
-    hours = truth["time"].dt.epoch("s").to_numpy() / 3600
     result = precision_at_recall(
         scores,
         truth["label"].to_numpy(),
-        first.metric.recall_floor,
+        recall_floor,
         storms=truth["storm_id"].to_list(),
-        hours=hours,
+        hours=truth["time"].dt.epoch("s").to_numpy() / 3600,
     )
-    return Measured(
-        row=row.name,
-        seed=seed,
-        precision=result.precision or 0.0,
-        recall=result.recall or 0.0,
-        standard_error=standard_error(result),
-        seconds=time.perf_counter() - started,
-    )
+    return {
+        "precision": result.precision or 0.0,
+        "recall": result.recall or 0.0,
+        "standard_error": standard_error(result),
+    }
 
 
-def _world(given: Path | None, made: Path, knobs: Scale, console: Console) -> Release:
-    if given is None and not made.exists():
-        console.print(f"Drawing a world of {knobs.train:,} training and {knobs.test:,} test images …")
-        synthesize(_made(made.parent) / made.name, train=knobs.train, test=knobs.test, seed=WORLD_SEED)
-    release = open_release(given or made)
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _since(started: tuple[float, float]) -> dict[str, float]:
+    passed, worked = (now - then for now, then in zip(_now(), started, strict=True))
+    return {"seconds": passed, "processor_seconds": worked}
+
+
+def _begin(out: Path, about: About) -> None:
+    """Write down what the folder is for. Raises StarterKitError where it was begun for something else."""
+    file = out / ABOUT
+    try:
+        known = About.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        with written_whole(_made(out) / file.name) as draft:
+            draft.write_text(about.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        return
+    except ValidationError as error:
+        raise StarterKitError(
+            f"{file} cannot be read ({error.error_count()} problems); name a new --out."
+        ) from None
+    differing = [name for name, value in about if value != getattr(known, name)]
+    if differing:
+        what = differing[0].replace("_", " ")
+        was, now = getattr(known, differing[0]), getattr(about, differing[0])
+        raise StarterKitError(
+            f"{out} holds an ablation with another {what} ({was}, not {now}), and rows of both do not "
+            "compare: name a new --out, or go on with what it was begun with."
+        )
+
+
+def _world(given: Path | None, made: Path, knobs: Scale, seed: int | None, console: Console) -> Release:
+    try:
+        if given is None and not made.exists():
+            assert seed is not None
+            console.print(f"Drawing a world of {knobs.train:,} training and {knobs.test:,} test images …")
+            synthesize(_made(made.parent) / made.name, train=knobs.train, test=knobs.test, seed=seed)
+        release = open_release(given or made)
+    except ReleaseError as error:
+        raise StarterKitError(str(error)) from None
     if not release.solution_path.exists():
         raise StarterKitError(
             f"{release.directory} has no solution.parquet, and only with it can a row be scored: take a "
@@ -202,59 +296,3 @@ def _folder(name: str, seed: int) -> str:
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def summarised(measured: Iterable[Measured], plan: Ablation) -> list[dict[str, Any]]:
-    """One entry for each row that was measured, in the plan's order: the mean over seeds of the precision,
-    its interval, the false-alarm ratio, and by how much that is below the conventional model's.
-
-    The interval is 95 % of Student's t over seeds, with one spread for all rows (two or three seeds tell that
-    of a single row badly); with a single seed, of the storms drawn anew.
-    """
-    by_row: dict[str, list[Measured]] = {}
-    for each in measured:
-        by_row.setdefault(each.row, []).append(each)
-    conventional = by_row.get("conventional")
-    reference = 1 - np.mean([each.precision for each in conventional]) if conventional else None
-    spread, freedom = _spread_over_seeds(list(by_row.values()))
-    table = []
-    for row in plan.rows:
-        runs = by_row.get(row.name)
-        if not runs:
-            continue
-        mean = float(np.mean([each.precision for each in runs]))
-        margin = _margin(runs, spread, freedom)
-        false_alarms = 1 - mean
-        table.append(
-            {
-                "method": row.name,
-                "what": row.what,
-                "precision": mean,
-                "low": max(0.0, mean - margin),
-                "high": min(1.0, mean + margin),
-                "false_alarm_ratio": false_alarms,
-                "reduction": None if reference is None else float(1 - false_alarms / reference),
-                "seeds": len(runs),
-                "error_over_storms": float(np.mean([each.standard_error for each in runs])),
-                "seconds": float(np.mean([each.seconds for each in runs])),
-            }
-        )
-    return table
-
-
-def _spread_over_seeds(rows: Sequence[Sequence[Measured]]) -> tuple[float, int]:
-    """The standard deviation over seeds inside a row, pooled over all rows, and its degrees of freedom."""
-    squares, freedom = 0.0, 0
-    for runs in rows:
-        precisions = [each.precision for each in runs]
-        squares += float(np.var(precisions)) * len(runs)
-        freedom += len(runs) - 1
-    return (squares / freedom) ** 0.5 if freedom else 0.0, freedom
-
-
-def _margin(runs: Sequence[Measured], spread: float, freedom: int) -> float:
-    from scipy.stats import norm, t  # noqa: PLC0415 - half a second to import
-
-    if not freedom:
-        return float(norm.ppf(0.975) * runs[0].standard_error)
-    return float(t.ppf(0.975, freedom) * spread / len(runs) ** 0.5)

@@ -47,15 +47,21 @@ def train_recipe(
     for number, (name, config) in enumerate(trainings.items(), 1):
         console.print(f"\nMember {number} of {len(trainings)}: {name}")
         train(release, config, out / MEMBERS / name, resume=resume, console=console)
-    if not is_first:
-        return None
-    device = choose_device(next(iter(trainings.values())).train.device)
+    return fit_recipe(release, recipe, out, out, console=console) if is_first else None
+
+
+def fit_recipe(
+    release: Release, recipe: Recipe, trained: Path, out: Path, *, console: Console | None = None
+) -> EnsembleRecord:
+    """Join the members of a recipe that were trained into `trained`/members; `out` takes the ensemble."""
+    console = console or terminal_console
+    device = choose_device(next(iter(recipe.members.values())).train.device)
     console.print(f"\nEach member alone on the images held back, and their {recipe.ensemble.method}:")
     with progress_bar(*image_columns(), on=console) as progress:
         task = progress.add_task("images held back", total=None)
         record = fit_ensemble(
             release,
-            _runs_by_member(recipe, out),
+            _runs_by_member(recipe, trained),
             recipe.ensemble,
             out,
             device,
@@ -70,13 +76,13 @@ def train_recipe(
     return record
 
 
-def _runs_by_member(recipe: Recipe, out: Path) -> dict[str, list[Path]]:
+def _runs_by_member(recipe: Recipe, trained: Path) -> dict[str, list[Path]]:
     """The runs of each member and seed; those that differ in their fold alone belong together."""
     runs: dict[str, list[Path]] = {}
     for name, config in recipe.trainings().items():
         fold = f"-fold{config.validation.fold}"
         member = name.removesuffix(fold) if recipe.ensemble.cross_validate else name
-        runs.setdefault(member, []).append(out / MEMBERS / name)
+        runs.setdefault(member, []).append(trained / MEMBERS / name)
     return runs
 
 

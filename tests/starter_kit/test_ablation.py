@@ -4,8 +4,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from cloud_images import open_release
+from cloud_images.synthetic import oracle_scores
 from scoring import MetricConfig, evaluate
-from starter_kit.ablation import Measured, read_plan, recipe_of, run_ablation, summarised
+from starter_kit.ablation import Measured, read_plan, recipe_of, run_ablation
+from starter_kit.ablation_report import markdown, summarised
 from starter_kit.errors import StarterKitError
 from starter_kit.sections import Config
 
@@ -14,9 +17,12 @@ SCALES = ["tiny", "small", "overnight", "full"]
 
 def measured(row: str, *precisions: float) -> list[Measured]:
     return [
-        Measured(row=row, seed=seed, precision=precision, recall=0.79, standard_error=0.02, seconds=1.0)
+        Measured(
+            row=row, seed=seed, precision=precision, recall=0.79, standard_error=0.02,
+            seconds=1.0, processor_seconds=2.0,
+        )
         for seed, precision in enumerate(precisions)
-    ]
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -129,13 +135,15 @@ def test_a_row_is_scored_by_the_platform_on_all_test_images(finished, shell, tmp
 
 def test_the_command_goes_on_where_it_stopped_and_writes_its_tables(finished, shell):
     before = {file: file.stat().st_mtime_ns for file in finished.rglob("measured.json")}
-    assert len(before) == 4
+    assert len(before) == 4  # the ceiling is not trained, and so not kept
     ended = shell("ablation", "--scale", "tiny", "--seeds", "1", "--out", finished)
     assert ended.status == 0, ended.err
     assert "epoch 1/1" not in ended.out  # nothing was trained again
     assert before == {file: file.stat().st_mtime_ns for file in finished.rglob("measured.json")}
     table = pl.read_csv(finished / "ablation.csv")
-    assert table["method"].to_list() == ["conventional", "baseline", "baseline, TTA", "focal loss"]
+    assert table["method"].to_list() == [
+        "conventional", "baseline", "baseline, TTA", "focal loss", "ceiling",
+    ]  # fmt: skip
     text = (finished / "ablation.md").read_text()
     for row in table.iter_rows(named=True):
         assert f"| {row['method']} |" in text
@@ -147,6 +155,50 @@ def test_the_command_goes_on_where_it_stopped_and_writes_its_tables(finished, sh
 def test_the_row_with_tta_uses_the_training_of_its_twin(finished):
     assert not (finished / "runs" / "baseline__TTA-0" / "run").exists()
     assert (finished / "runs" / "baseline-0" / "run").exists()
+
+
+def test_the_ceiling_is_the_oracles_score_by_the_platform(finished, shell):
+    (ceiling,) = run_ablation("tiny", finished, seeds=1, only=["ceiling"])
+    world = open_release(finished / "world")
+    labels = world.solution_table()["label"]
+    expected = evaluate(labels, oracle_scores(world, 2018), MetricConfig.model_validate({})).precision
+    assert ceiling.precision == expected
+    assert ceiling.recall >= 0.79
+    table = summarised([*measured("conventional", 0.4, 0.5), ceiling], read_plan())
+    assert [row["method"] for row in table] == ["conventional", "ceiling"]
+    assert table[1]["low"] == table[1]["high"] == expected
+
+
+def test_the_report_says_how_near_the_best_row_comes_to_the_ceiling():
+    rows = [*measured("conventional", 0.2), *measured("baseline", 0.6), *measured("ceiling", 0.9)]
+    text = markdown(summarised(rows, read_plan()), "Heading")
+    assert "by more than 87.5 %; `baseline` lowers it by 50.0 %." in text
+
+
+def test_rows_of_two_worlds_scales_or_settings_never_meet_in_one_folder(finished):
+    for other in ({"world_seed": 7}, {"world": finished / "world"}, {"settings": ["train.epochs=2"]}):
+        with pytest.raises(StarterKitError, match=r"holds an ablation with another .* name a new --out"):
+            run_ablation("tiny", finished, **other)
+    with pytest.raises(StarterKitError, match=r"another scale \(tiny, not small\)"):
+        run_ablation("small", finished)
+
+
+def test_a_knob_for_all_rows_goes_before_what_a_row_is_about():
+    plan = read_plan()
+    focal = next(row for row in plan.rows if row.name == "focal loss")
+    knobs = ["train.epochs=3", "loss.name=asymmetric"]
+    config = recipe_of(focal, "small", plan.scales["small"], 0, settings=knobs).members["model"]
+    assert (config.train.epochs, config.loss.name) == (3, "focal")
+
+
+def test_the_seed_of_another_world_brings_no_ceiling_but_an_error(finished, tmp_path):
+    with pytest.raises(StarterKitError, match="no synthetic world of seed 5"):
+        run_ablation("tiny", tmp_path / "out", world=finished / "world", world_seed=5, only=["ceiling"])
+
+
+def test_a_world_whose_seed_nobody_tells_has_no_ceiling(finished, tmp_path):
+    measured = run_ablation("tiny", tmp_path / "out", world=finished / "world", only=["focal loss"], seeds=1)
+    assert [each.row for each in measured] == ["focal loss"]
 
 
 def test_a_row_that_does_not_exist_is_refused(shell, tmp_path):
