@@ -8,11 +8,13 @@ every 30 days. All that is learned from one half of the episodes is judged on th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from starter_kit.errors import StarterKitError
+from starter_kit.observation.patches import Observations
 
 GAP_HOURS = 72.0
 """Clouds stay alike for a few days; a release keeps as far from the border between train and test."""
@@ -71,3 +73,35 @@ def halves(episodes: NDArray[np.int64], is_storm: NDArray[np.bool_]) -> NDArray[
         half[episodes == name] = side
         totals[side] += counts[name]
     return half
+
+
+@dataclass(frozen=True)
+class Divided:
+    """Observed images and the half of each, (N,) of 0 and 1."""
+
+    observed: Observations
+    half: NDArray[np.int64]
+
+    def side(self, number: int) -> Observations:
+        return self.observed.take(self.half == number)
+
+    def labelled(self) -> Divided:
+        """Those with a label alone."""
+        known = self.observed.labelled
+        return Divided(self.observed.take(known), self.half[known])
+
+
+def divide(observed: Observations) -> Divided:
+    """By `halves`. Raises StarterKitError where there are not two episodes, or where a half lacks storms or
+    other clouds, without either of which no model can be judged."""
+    half = halves(observed.episodes, observed.labels == 1)
+    divided = Divided(observed.take(half >= 0), half[half >= 0])
+    for number in (0, 1):
+        labels = divided.labelled().side(number).labels
+        if len(np.unique(labels)) < 2:
+            raise StarterKitError(
+                f"Half of the observed images has {np.count_nonzero(labels)} storms and "
+                f"{np.count_nonzero(labels == 0)} other clouds, and both are needed to judge a model. Frames "
+                "that reach farther from the storms bring other clouds."
+            )
+    return divided
