@@ -8,7 +8,13 @@ from collections.abc import Callable
 
 import typer
 
-from starter_kit import ablation_command, model_commands, platform_commands, understanding_commands
+from starter_kit import (
+    ablation_command,
+    model_commands,
+    observation_commands,
+    platform_commands,
+    understanding_commands,
+)
 from starter_kit.benchmark import command as benchmark_command
 from starter_kit.errors import StarterKitError, explained
 from starter_kit.terminal import errors, printable
@@ -59,6 +65,11 @@ def taught(command: Callable[..., None]) -> dict[str, str]:
 for group, commands in GROUPS.items():
     for command in commands:
         app.command(rich_help_panel=group, **taught(command))(command)
+
+observe = typer.Typer(help=observation_commands.HELP, no_args_is_help=True, rich_markup_mode="markdown")
+for command in observation_commands.COMMANDS:
+    observe.command(**taught(command))(command)
+app.add_typer(observe, name="observe", rich_help_panel="Your model")
 
 
 def main() -> int:
