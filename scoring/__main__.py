@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 import typer
 from pydantic import ValidationError
 from rich.console import Console
@@ -20,6 +21,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from scoring.advice import MAX_GATE_RISK
+from scoring.file_contents import PARQUET_MAGIC
 from scoring.grade_tables import print_grade
 from scoring.grading import DeviceError, grade
 from scoring.image_ids import ImageIds
@@ -31,7 +33,7 @@ from scoring.own_metric.command_line import UnusableMetricError, own_metric_of, 
 from scoring.own_metric.trial import try_metric
 from scoring.problems import InvalidSubmission
 from scoring.resampling import MAX_REPLICATES
-from scoring.solution import Solution, SolutionError
+from scoring.solution import REQUIRED_COLUMNS, Solution, SolutionError
 from scoring.submission_file import validate_submission
 from scoring.uncertainty_commands import advice_for, print_advice, to_json
 
@@ -197,7 +199,10 @@ def try_metric_command(
 )
 def validate_command(
     submission: SubmissionArgument,
-    ids: Annotated[Path, typer.Option(metavar="FILE", help="sample_submission.csv of the release.")],
+    ids: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="sample_submission.csv of the release, or its solution.parquet."),
+    ],
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -355,18 +360,27 @@ def _read_config(path: Path | None) -> MetricConfig:
 
 
 def _read_sample(path: Path) -> tuple[ImageIds, str]:
-    """The ids of a sample submission, and whether it asks for scores or labels."""
+    """The ids of a sample submission or a solution, CSV or Parquet, and whether scores or labels are asked
+    for."""
+    # Not from the open file: Arrow's threads may still read from it when an error ends the process.
+    content = pa.py_buffer(path.read_bytes())
+    head = bytes(content[:4096])
+    if b"\0" in head and not head.startswith(PARQUET_MAGIC):
+        raise UnusableError(f"{path} is no sample submission: it is neither text nor a Parquet file")
     try:
-        # Not from the open file: Arrow's threads may still read from it when an error ends the process.
-        table = pa_csv.read_csv(
-            pa.BufferReader(path.read_bytes()),
-            read_options=pa_csv.ReadOptions(use_threads=False),
-            convert_options=pa_csv.ConvertOptions(column_types={"image_id": pa.string()}),
-        )
+        if head.startswith(PARQUET_MAGIC):
+            table = pq.read_table(pa.BufferReader(content), use_threads=False)
+        else:
+            table = pa_csv.read_csv(
+                pa.BufferReader(content),
+                read_options=pa_csv.ReadOptions(use_threads=False),
+                convert_options=pa_csv.ConvertOptions(column_types={"image_id": pa.string()}),
+            )
         ids = ImageIds(table["image_id"])
     except (KeyError, ValueError) as error:  # pyarrow's own errors are ValueErrors too
         raise UnusableError(f"{path} is no sample submission with a column image_id: {error}") from error
-    return ids, "label" if "label" in table.column_names else "score"
+    names = set(table.column_names)  # a solution's labels are the answers, and not what it asks for
+    return ids, "label" if "label" in names and not names.issuperset(REQUIRED_COLUMNS) else "score"
 
 
 def _print_metrics(found: list[Definition]) -> None:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoring.resampling import Clusters, Grouping
+from scoring.resampling import SINGLY, Clusters, Grouping
 
 # Negatives of one block of so many days are resampled together, in the longest blocks that are enough: the
 # weather behind them persists, and blocks shorter than its memory make intervals too narrow (measured in
@@ -44,7 +44,7 @@ def group_by_value(column: Any, count: int, name: str | None) -> Grouping:
     """Images of one value together; without a value (null, NaN, empty text), and without a column, singly.
     Raises ValueError for a column of a type that has no order, such as lists."""
     if column is None:
-        return Grouping.of(np.full(count, -1), "image")
+        return Grouping.of(np.full(count, -1), SINGLY)
     try:
         encoded = pc.dictionary_encode(column.combine_chunks())
     except pa.ArrowNotImplementedError as error:
@@ -58,13 +58,13 @@ def group_by_value(column: Any, count: int, name: str | None) -> Grouping:
     ranks[nothing] = -1
     codes = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
     numbers = np.append(ranks, -1)[codes]
-    return Grouping.of(numbers, name if name and (numbers >= 0).any() else "image")
+    return Grouping.of(numbers, name if name and (numbers >= 0).any() else SINGLY)
 
 
 def group_by_time(column: Any, count: int) -> Grouping:
     """Blocks of days since 1970 (UTC); images without a time singly."""
     if column is None:
-        return Grouping.of(np.full(count, -1), "image")
+        return Grouping.of(np.full(count, -1), SINGLY)
     return blocks_of(days_since_1970(column))
 
 
@@ -77,7 +77,7 @@ def blocks_of(days: npt.NDArray[np.float64]) -> Grouping:
         if found >= ENOUGH_BLOCKS:
             break
     if found < 2:
-        return Grouping.of(np.full(len(days), -1), "image")
+        return Grouping.of(np.full(len(days), -1), SINGLY)
     numbers = np.full(len(days), -1)
     numbers[known] = blocks[known] - blocks[known].min()
     return Grouping.of(numbers, "1 day" if length == 1 else f"{length} days")

@@ -29,6 +29,8 @@ Counts = npt.NDArray[np.int64]
 Value = Callable[[Floats, Floats, Floats, Floats], Floats]
 
 SEED = 2018
+# What a cluster is called that is a single image.
+SINGLY = "image"
 # More clusters are put together, every 1,024th into one: they are independent, and so are the groups.
 MAX_CLUSTERS = 1024
 EXACT_IN_FLOAT32 = 2**24

@@ -17,15 +17,18 @@ import pyarrow as pa
 
 from scoring import text_rows
 from scoring.fast_path import read_clean_parquet, read_clean_text
-from scoring.file_contents import Contents, Limits, read_contents
+from scoring.file_contents import PARQUET_MAGIC, Contents, Limits, read_contents
 from scoring.image_ids import UNKNOWN, ImageIds
 from scoring.metrics import MetricConfig, RecallConstrainedPrecision
 from scoring.parquet_rows import ParquetRows
-from scoring.problems import SHOWN_OF_A_KIND, Findings
+from scoring.problems import SHOWN_OF_A_KIND, Findings, InvalidSubmission, refuse
 from scoring.text_rows import shorten
 
 NAN_WORDS = {"nan", "+nan", "-nan", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "missing"}
 SUFFIX_2018 = ".tif"
+PARQUET_NAMES = (".parquet", ".pq")
+# Kinds of problems of which a file with one is no CSV table either.
+NO_TABLE = frozenset({"binary", "columns", "encoding"})
 
 Predictions = npt.NDArray[np.float64]
 
@@ -67,12 +70,29 @@ def validate_submission(
     )
     config = config or RecallConstrainedPrecision()
     started = time.perf_counter()
-    contents = read_contents(path, limits=limits or Limits(), filename=filename)
-    read = time.perf_counter()
-    reader = _read_parquet if contents.form == "parquet" else _read_text
-    predictions = reader(contents, known, config, limits or Limits())
+    contents = None
+    try:
+        contents = read_contents(path, limits=limits or Limits(), filename=filename)
+        read = time.perf_counter()
+        reader = _read_parquet if contents.form == "parquet" else _read_text
+        predictions = reader(contents, known, config, limits or Limits())
+    except InvalidSubmission as error:
+        if contents is None or contents.form != "parquet":
+            _refuse_false_parquet(filename or Path(path).name, error)
+        raise
     seconds = {"read": read - started, "parse": time.perf_counter() - read}
     return Submission(predictions, contents.form, contents.warnings, seconds)
+
+
+def _refuse_false_parquet(name: str, error: InvalidSubmission) -> None:
+    """What does not even look like the table it was read as, since it lacks Parquet's first bytes, is told by
+    its name to be a damaged Parquet file."""
+    if name.lower().endswith(PARQUET_NAMES) and NO_TABLE.intersection(each.kind for each in error.problems):
+        raise refuse(
+            "format",
+            f'the name "{shorten(name)}" says Parquet, and the file is none: a Parquet file begins with'
+            f" {PARQUET_MAGIC.decode()}. Write it again (in pandas: to_parquet), or send .csv",
+        ) from error
 
 
 def _read_text(contents: Contents, ids: ImageIds, config: MetricConfig, limits: Limits) -> Predictions:

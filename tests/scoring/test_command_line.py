@@ -121,6 +121,31 @@ def test_an_invalid_submission_in_json(broken, solution):
     }
 
 
+@pytest.mark.parametrize(
+    ("columns", "config", "words"),
+    [
+        ({"storm_id": list("abcdefgh")}, {}, "draws of storms below the gate"),
+        ({}, {}, "draws of images below the gate"),
+        ({"voyage": list("abcdefgh")}, {"cluster_by": "voyage"}, "draws of groups by voyage below the gate"),
+    ],
+)
+def test_grade_says_what_is_drawn(submission, tmp_path, columns, config, words):
+    solution = write_solution(tmp_path / "drawn.parquet", [*LABELS[:3], 1, 1, 1, 0, 0], SPLIT, **columns)
+    (tmp_path / "metric.json").write_text(json.dumps(config))
+    done = run("grade", submission, "--solution", solution, "--config", tmp_path / "metric.json")
+    assert words in done.stdout, done.stderr
+
+
+def test_grade_names_the_columns_where_it_lacks_the_one_of_the_clusters(submission, tmp_path):
+    solution = write_solution(tmp_path / "drawn.parquet", LABELS, SPLIT, storm_id=list("abcdefgh"))
+    (tmp_path / "metric.json").write_text('{"cluster_by": "strom_id"}')
+    done = run("grade", submission, "--solution", solution, "--config", tmp_path / "metric.json")
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "error: cluster_by strom_id: the solution has no such column; it has storm_id"
+    )
+
+
 def test_validate_accepts(submission, sample):
     done = run("validate", submission, "--ids", sample)
     assert (done.returncode, done.stderr) == (0, "")
@@ -147,6 +172,22 @@ def test_validate_asks_for_what_the_sample_asks_for(submission, sample):
     assert 'the column "label" is missing' in done.stderr
 
 
+def test_validate_takes_the_ids_of_a_solution(submission, solution):
+    done = run("validate", submission, "--ids", solution)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{submission}: valid, 8 predictions\n"
+
+
+@pytest.mark.parametrize("content", [b"PAR1 and no more", b"\x00\x01\x02" * 40])
+def test_validate_refuses_ids_that_are_no_table_without_printing_them(submission, tmp_path, content):
+    ids = tmp_path / "ids.parquet"
+    ids.write_bytes(content)
+    done = run("validate", submission, "--ids", ids)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {ids} is no sample submission")
+    assert done.stderr.rstrip().isprintable()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -163,7 +204,6 @@ def test_validate_asks_for_what_the_sample_asks_for(submission, sample):
         ),
         (["grade", "{submission}", "--solution", "{solution}", "--device", "cuda"], "no CUDA device"),
         (["grade", ".", "--solution", "{solution}"], "Is a directory"),
-        (["validate", "{submission}", "--ids", "{solution}"], "no sample submission"),
         (["validate", "{submission}", "--ids", "none.csv"], "none.csv: No such file"),
     ],
 )

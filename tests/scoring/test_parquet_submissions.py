@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from scoring import InvalidSubmission, validate_submission
 from tests.scoring.cases import LABELS, image_ids, kinds, refusal, validate
 
 NAMES = image_ids(4)
@@ -166,3 +167,24 @@ def test_a_file_whose_footer_lies(file, tmp_path):
 def test_an_infinite_score_and_a_decimal_one_out_of_range(file, tmp_path):
     content = parquet({"image_id": NAMES, "score": [np.inf, -np.inf, 0, 0]}, tmp_path / "p")
     assert kinds(refusal(file, content, 4)) == {"infinite_value": 2}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"not a table\nat, all\n", bytes(range(256)), b"\xff\xfe\xfd\n"],
+    ids=["text", "bytes", "Latin"],
+)
+def test_a_file_that_only_the_name_calls_parquet_is_none(tmp_path, content):
+    path = tmp_path / "submission.parquet"
+    path.write_bytes(content)
+    with pytest.raises(InvalidSubmission) as refused:
+        validate_submission(path, n_rows=3)
+    assert [problem.kind for problem in refused.value.problems] == ["format"]
+    assert 'the name "submission.parquet" says Parquet, and the file is none' in str(refused.value)
+
+
+def test_a_table_of_text_with_the_name_of_a_parquet_file_is_told_its_own_mistakes(tmp_path):
+    path = tmp_path / "submission.parquet"
+    path.write_text("image_id,score\ntest_0000000,nan\n")
+    with pytest.raises(InvalidSubmission, match="row 2: the score is"):
+        validate_submission(path, n_rows=1)
