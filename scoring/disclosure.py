@@ -134,13 +134,16 @@ def _drawn_curve(
 
 
 def _uncertainty(uncertainty: Mapping[str, Any] | None, digits: int) -> dict[str, Any] | None:
-    """Without the clusters: where these are single images, their number is that of the positives."""
+    """Of the clusters only what they are: where they are single images, their number is that of the
+    positives."""
     if uncertainty is None:
         return None
     shown = {name: uncertainty[name] for name in ("replicates", "level") if name in uncertainty}
     for name in ("standard_error", "recall", "precision"):
         if name in uncertainty:
             shown[name] = rounded(uncertainty[name], digits)
+    if clusters := uncertainty.get("clusters"):
+        shown["clusters"] = {name: {"by": kind.get("by")} for name, kind in clusters.items()}
     if cloud := uncertainty.get("cloud"):
         # Sorted, so that no point tells which draw of storms it comes from.
         points = sorted(zip(*(rounded(cloud[name], digits) for name in ("recall", "precision")), strict=True))

@@ -112,7 +112,7 @@ class PartResult(Schema):
     tn: int | None = None
     interval: list[float] | None = Field(None, description="95 % confidence interval of the score")
     probability_below_gate: float | None = Field(
-        None, description="Share of the draws of storms in which its recall misses the gate"
+        None, description="Share of the draws in which its recall misses the gate"
     )
     uncertainty: dict[str, Any] | None = Field(
         None,
@@ -162,7 +162,7 @@ class Entry(Schema):
         description="1: the leader and those who cannot be told apart from it; the first who can leads 2",
     )
     probability_below_gate: float | None = Field(
-        None, description="Share of the draws of storms in which its recall misses the gate"
+        None, description="Share of the draws in which its recall misses the gate"
     )
     entries: int = Field(description="Scored submissions of the team")
     last_submission_at: datetime | None

@@ -1,6 +1,7 @@
 """The probability of missing the gate in words of the reader's language: "About 1 in 3 draws of storms …"."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from django.utils.translation import gettext as _
 
@@ -9,16 +10,18 @@ from scoring.natural_frequency import ALMOST_ALL, frequency, is_rarer_than_count
 LOW, HIGH = 0.05, 1 / 3  # of the threshold adviser; where a gate is no longer held with confidence
 DOTS = 100
 
+Drawn = Literal["storms", "groups", "images"]
+
 
 @dataclass(frozen=True)
 class GateRisk:
     """probability: of being below the gate in a fresh draw. passed: whether the entry is above it now.
-    draws: from how many the probability was counted. of_storms: or else of single images."""
+    draws: from how many the probability was counted. drawn: what is drawn together."""
 
     probability: float
     passed: bool
     draws: int
-    of_storms: bool = True
+    drawn: Drawn = "storms"
 
     @property
     def level(self) -> str:
@@ -29,7 +32,13 @@ class GateRisk:
     def sentence(self) -> str:
         """How likely the other side of the gate is than the one on which the entry stands."""
         probability = self.probability if self.passed else 1 - self.probability
-        words = {"draws": _("draws of storms") if self.of_storms else _("draws of images")}
+        words = {
+            "draws": {
+                "storms": _("draws of storms"),
+                "groups": _("draws of groups of images"),
+                "images": _("draws of images"),
+            }[self.drawn]
+        }
         if is_rarer_than_counted(probability, self.draws):
             words["all"] = f"{self.draws:,}"
             if self.passed:

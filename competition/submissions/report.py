@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from competition.submissions.charts import Gate, Plot, plots_of
-from competition.submissions.gate_risk import GateRisk
+from competition.submissions.gate_risk import Drawn, GateRisk
 from competition.submissions.slices import SliceTable, slice_tables
 from scoring import METRICS
+from scoring.resampling import SINGLY
+from scoring.solution import STORM
 
 # What a probability that was rounded before it is shown can tell at least; see `scoring.disclosure`.
 ROUNDED_DRAWS = 100
@@ -57,8 +59,14 @@ class Report:
         return self._uncertainty.get("replicates") or 0
 
     @property
-    def draws_storms(self) -> bool:
-        return self.metric.get("cluster_by", "storm_id") == "storm_id"
+    def drawn(self) -> Drawn:
+        """What is drawn together of the positives."""
+        return drawn_by(self.result, self.metric)
+
+    @property
+    def draws_blocks(self) -> bool:
+        """Whether negatives are drawn in blocks of days."""
+        return _clusters(self.result).get("negatives", {}).get("by") != SINGLY
 
     @property
     def advice(self) -> dict[str, Any] | None:
@@ -98,7 +106,7 @@ def report(result: dict[str, Any], *, metric: dict[str, Any], part: str, is_exac
             probability,
             passed=bool(result.get("passed_gate")),
             draws=drawn if is_exact else min(drawn, ROUNDED_DRAWS),
-            of_storms=metric.get("cluster_by", "storm_id") == "storm_id",
+            drawn=drawn_by(result, metric),
         )
     return Report(
         part,
@@ -110,6 +118,17 @@ def report(result: dict[str, Any], *, metric: dict[str, Any], part: str, is_exac
         slice_tables(result.get("slices"), gate=gate),
         is_exact,
     )
+
+
+def drawn_by(result: dict[str, Any], metric: dict[str, Any]) -> Drawn:
+    """As it was when the result was computed: a solution without storms is drawn image by image."""
+    asked = metric.get("cluster_by", STORM)
+    by = _clusters(result).get("positives", {}).get("by") or asked or SINGLY
+    return "storms" if by == STORM else "images" if by == SINGLY else "groups"
+
+
+def _clusters(result: dict[str, Any]) -> dict[str, Any]:
+    return (result.get("uncertainty") or {}).get("clusters") or {}
 
 
 def gate_of(metric: dict[str, Any]) -> Gate | None:

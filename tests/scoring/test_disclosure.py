@@ -58,8 +58,8 @@ def test_counts_thresholds_and_clusters_are_left_out(exact):
     shown = disclosed(exact, 5)
     assert [shown[name] for name in ("threshold", "tp", "fp", "fn", "tn")] == [None] * 5
     assert not any(shown["curve"]["threshold"])
-    assert "clusters" in exact["uncertainty"]
-    assert "clusters" not in shown["uncertainty"]
+    assert "count" in exact["uncertainty"]["clusters"]["positives"]
+    assert shown["uncertainty"]["clusters"] == {"positives": {"by": "storm_id"}, "negatives": {"by": "image"}}
 
 
 def test_what_the_policy_does_not_know_is_left_out(exact):

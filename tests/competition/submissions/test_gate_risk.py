@@ -4,6 +4,7 @@ import pytest
 from django.utils import translation
 
 from competition.submissions.gate_risk import GateRisk
+from competition.submissions.report import report
 
 PHRASES = {
     0.0: "Fewer than 1 in 1,000 draws",
@@ -42,8 +43,29 @@ def test_what_never_happened_is_rarer_than_one_of_the_draws():
 
 
 def test_where_images_are_drawn_no_storms_are_named():
-    sentence = GateRisk(0.34, passed=True, draws=1000, of_storms=False).sentence
+    sentence = GateRisk(0.34, passed=True, draws=1000, drawn="images").sentence
     assert sentence == "About 1 in 3 draws of images would put this entry below the gate."
+
+
+@pytest.mark.parametrize(
+    ("by", "asked", "drawn"),
+    [
+        ("storm_id", "storm_id", "storms"),
+        ("image", "storm_id", "images"),  # a solution without storms
+        ("image", None, "images"),
+        ("voyage", "voyage", "groups"),
+        (None, None, "images"),
+        (None, "storm_id", "storms"),
+    ],
+)
+def test_the_words_follow_what_was_drawn(by, asked, drawn):
+    clusters = {"positives": {"by": by}, "negatives": {"by": "30 days"}} if by else None
+    shown = {"probability_below_gate": 0.34, "passed_gate": True, "uncertainty": {"clusters": clusters}}
+    metric = {"metric": "recall_constrained_precision", "recall_floor": 0.79, "cluster_by": asked}
+    told = report(shown, metric=metric, part="public", is_exact=False)
+    words = {"storms": "storms", "images": "images", "groups": "groups of images"}[drawn]
+    assert told.risk.sentence == f"About 1 in 3 draws of {words} would put this entry below the gate."
+    assert told.drawn == drawn
 
 
 def test_in_japanese_the_numbers_stand_in_their_order():
