@@ -32,7 +32,7 @@ def benchmark(
         int | None, typer.Option(min=0, help="Processes of the DataLoader; by default one for each core.")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="For the images, removed at the end; by default /tmp.")
+        Path | None, typer.Option(metavar="DIR", help="For the images, removed at the end; by default where temporary files go.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:

@@ -14,7 +14,7 @@ from starter_kit.benchmark.watch import Tensors
 from starter_kit.device import seed_everything
 from starter_kit.launch import arithmetic
 from starter_kit.losses import ConfiguredLoss
-from starter_kit.model import CycloneClassifier, build_model
+from starter_kit.model import build_model
 from starter_kit.moving_average import moving_average
 from starter_kit.predict import computes_in_bfloat16, logits_of
 from starter_kit.sections import Config
@@ -35,8 +35,9 @@ class Steps:
         average = moving_average(model, knobs.ema_decay, fabric.device) if knobs.ema_decay else None
         optimizer = torch.optim.AdamW(model.parameters(), lr=knobs.learning_rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.0)
-        self._model = cast(CycloneClassifier, torch.compile(model) if knobs.compile else model)
-        stepping, optimizing = fabric.setup(cast(nn.Module, self._model), optimizer)
+        faster = cast(nn.Module, torch.compile(model)) if knobs.compile else model
+        stepping, optimizing = fabric.setup(faster, optimizer)
+        self._model = model  # as `predict` uses it, never compiled
         self._train_one_epoch = partial(
             train_one_epoch,
             fabric,

@@ -25,6 +25,7 @@ from starter_kit.sections import AugmentConfig
 from tests.starter_kit.command_line import Shell
 
 CPU = torch.device("cpu")
+NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")
 SMALL = ("train.batch_size=16", "model.width=2")
 QUICK = ("--images", "100", "--seconds", "0.05", "--rounds", "2", "--workers", "1", "--device", "cpu")
 
@@ -157,22 +158,38 @@ def test_a_way_that_delivers_too_few_stops_it(case, monkeypatch):
         feeds_of(case, AugmentConfig()).compare()
 
 
-def test_waiting_is_the_time_that_batches_take_to_come():
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_CUDA)])
+def test_waiting_is_the_time_that_batches_take_to_come(device):
+    on = torch.device(device)
+
     def slow(seconds):
         while True:
             time.sleep(seconds)
-            yield (torch.zeros(4, 1),)
+            yield (torch.zeros(4, 1, device=on),)
 
     def use(batches):
         for _ in batches:
             time.sleep(0.01)
 
-    waiting = measure(slow(0.03), use, CPU, seconds=0.4)
+    waiting = measure(slow(0.03), use, on, seconds=0.4)
     assert 0.5 < waiting.waiting_share < 0.9  # 0.75 on a machine with nothing else to do
     assert waiting.waited < waiting.seconds
-    at_hand = measure(slow(0.0), use, CPU, seconds=0.2)
-    assert at_hand.waiting_share < 0.2
-    assert measure(slow(0.0), use, CPU, seconds=9, most=10).images == 12  # whole batches
+    assert measure(slow(0.0), use, on, seconds=0.2).waiting_share < 0.2
+    assert measure(slow(0.0), use, on, seconds=9, most=10).images == 12  # whole batches
+
+
+@NEEDS_CUDA
+def test_a_gpu_is_measured_too(shell, tmp_path):
+    ended = shell(
+        "benchmark", *QUICK[:-1], "cuda", "--folder", tmp_path, "--json", "--set", "train.batch_size=16"
+    )
+    assert ended.status == 0, ended.err
+    report = json.loads(ended.out)
+    assert report["device"] == "cuda"
+    assert report["peak_device_mebibytes"] > 0
+    for work in ("training", "inference"):
+        for way in (report[work]["limit"], *report[work]["ways"]):
+            assert 0 <= way["waiting_share"] <= 1
 
 
 @pytest.mark.parametrize(
