@@ -32,7 +32,10 @@ def benchmark(
         int | None, typer.Option(min=0, help="Processes of the DataLoader; by default one for each core.")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="For the images, removed at the end; by default where temporary files go.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="For the images, while it runs; by default that of temporary files."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
@@ -43,10 +46,13 @@ def benchmark(
     Example: `python -m starter_kit benchmark --device cuda --config resnet18 --seconds 20`
 
     The ordinary way (a folder of PNG files, PIL, albumentations, a DataLoader with workers) and this kit take
-    turns in one run, after both have delivered the same images bit for bit. `of the limit`: images per second
-    against the same model on one batch that lies on the device already. `device waits`: the share of time in
-    which it has nothing to do but wait for data. Two minutes with the defaults; other work on the machine
-    falsifies it. docs/participants/training-speed.md explains every number.
+    turns in one run, after both have delivered the same images bit for bit.
+
+    *of the limit*: images per second against the same model on one batch that lies on the device already.
+    *device waits*: the share of time in which it has nothing to do but wait for data.
+
+    Two minutes with the defaults, while nothing else should run. docs/participants/training-speed.md explains
+    every number.
     """
     from starter_kit.benchmark.compare import compare
     from starter_kit.benchmark.report import tables
