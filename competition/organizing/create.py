@@ -9,6 +9,7 @@ from competition.accounts.models import User
 from competition.contests.models import Competition, RulesVersion
 from competition.datasets.registration import register_release
 from competition.organizing.metric import refuse_missing_columns, refuse_untried
+from competition.organizing.starting_texts import evaluation_texts
 from competition.refusal import Refusal
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,7 @@ def create_competition(
     """Save `draft` with its first rules and its data, organized by `user` and not yet published.
 
     draft: an unsaved Competition, its fields validated.
+    An empty text on the evaluation is written from the metric.
     folder: a release below RELEASES_DIR, as `available_folders` names it; every byte of it is verified.
     Raises Refusal where the user may not create competitions, the address is taken, or the release is
     damaged; nothing remains then.
@@ -38,6 +40,9 @@ def create_competition(
             code="slug_reserved",
         )
     refuse_untried(draft, draft.metric)
+    if not (draft.evaluation.strip() or draft.evaluation_ja.strip()):
+        for name, text in evaluation_texts(draft.metric).items():
+            setattr(draft, name, text)
     try:
         with transaction.atomic():
             draft.published_at = None

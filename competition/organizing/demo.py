@@ -154,8 +154,6 @@ def _competition(organizer: User) -> Competition:
             tagline_ja=demo_texts.TAGLINE_JA,
             overview=demo_texts.OVERVIEW,
             overview_ja=demo_texts.OVERVIEW_JA,
-            evaluation=STARTING_TEXTS["evaluation"],
-            evaluation_ja=STARTING_TEXTS["evaluation_ja"],
             prizes=demo_texts.PRIZES,
             prizes_ja=demo_texts.PRIZES_JA,
             data_notes=demo_texts.DATA_NOTES,

@@ -103,6 +103,16 @@ class TextsForm(forms.ModelForm):
         }
 
 
+class NewTextsForm(TextsForm):
+    """The texts of a new competition, whose metric is chosen beside them."""
+
+    class Meta(TextsForm.Meta):
+        help_texts: ClassVar = {
+            **TextsForm.Meta.help_texts,
+            "evaluation": _("In Markdown. Leave it empty to start from a description of the metric."),
+        }
+
+
 class AddressForm(forms.ModelForm):
     """The slug of a new competition; left empty, it is made from the title."""
 

@@ -34,6 +34,7 @@ from competition.organizing.forms import (
     AddressForm,
     ConfirmationForm,
     LimitsForm,
+    NewTextsForm,
     OrganizerForm,
     ReleaseForm,
     RulesForm,
@@ -98,7 +99,7 @@ def new(request: HttpRequest) -> HttpResponse:
     # All write into one new competition, which the rule saves.
     draft = Competition()
     parts: dict[str, forms.BaseForm] = {
-        "texts": TextsForm(data, instance=draft, initial=STARTING_TEXTS),
+        "texts": NewTextsForm(data, instance=draft, initial=STARTING_TEXTS),
         "address": AddressForm(data, instance=draft),
         "release": ReleaseForm(data),
         "metric": MetricForm(data),

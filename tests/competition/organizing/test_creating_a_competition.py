@@ -63,6 +63,35 @@ def test_the_empty_form_shows_the_releases_and_starting_texts(organizer, release
     assert "アカウントは一人一つ" in page
 
 
+@pytest.mark.parametrize(
+    ("metric", "english", "japanese"),
+    [
+        (
+            "recall_constrained_precision",
+            "only where their **recall** reaches the floor",
+            "**再現率** が下限",
+        ),
+        ("precision_constrained_recall", "their **precision** reaches the floor", "**適合率** が下限"),
+        ("roc_auc", "their **Area under the ROC curve (ROC AUC)**: higher is better", "大きいほど上位"),
+        ("brier", "their **Brier score**: lower is better", "**ブライアスコア** の順"),
+    ],
+)
+def test_an_empty_evaluation_is_that_of_the_metric(organizer, typed, metric, english, japanese):
+    typed |= {"metric": metric, "precision_floor": "0.5", "curve": "roc", "recall_above": "0.5", "bins": "10"}
+    response = signed_in(organizer).post("/organize/new/", typed | {"more": "{}"})
+    assert response.status_code == 302, errors_in(response)
+    made = Competition.objects.get()
+    assert english in " ".join(made.evaluation.split())
+    assert japanese in made.evaluation_ja
+    assert "private part" in made.evaluation
+
+
+def test_an_evaluation_in_own_words_stays(organizer, typed):
+    signed_in(organizer).post("/organize/new/", typed | {"evaluation": "By beauty."})
+    made = Competition.objects.get()
+    assert (made.evaluation, made.evaluation_ja) == ("By beauty.", "")
+
+
 def test_a_draft_is_seen_by_its_organizer_alone_until_it_is_published(organizer, alice, typed):
     signed_in(organizer).post("/organize/new/", typed)
     page = "/competitions/find-the-typhoons/"
