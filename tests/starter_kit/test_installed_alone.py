@@ -27,7 +27,8 @@ import importlib, pkgutil, sys
 NEED_AN_EXTRA = {{"xarray", "netCDF4", "zarr", "dask", "cftime", "pandas", "sklearn"}}
 
 for package in {PACKAGES}:
-    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + ".", lambda name: None):
+    folder = importlib.import_module(package).__path__
+    for module in pkgutil.walk_packages(folder, package + ".", onerror=lambda name: None):
         if not module.name.endswith("__main__"):
             try:
                 importlib.import_module(module.name)
