@@ -5,11 +5,9 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from django.utils import timezone
 
-from competition.contests.models import Competition, Team
+from competition.contests.models import Competition
 from competition.contests.teams import rename_team
-from competition.datasets.models import Release
 from competition.leaderboards.standings import (
     board_version,
     private_result,
@@ -17,54 +15,13 @@ from competition.leaderboards.standings import (
     public_standings,
 )
 from competition.refusal import Refusal
-from competition.submissions.models import PrivateScore, Score, State, Submission
+from competition.submissions.models import State, Submission
 from tests.competition.conftest import person, take_part
-
-NOW = timezone.now()
+from tests.competition.leaderboards.entries import NOW, close, enter, rescore
 
 
 def refused(code: str):
     return pytest.raises(Refusal, check=lambda refusal: refusal.code == code)
-
-
-def result(value: float | None, recall: float) -> dict:
-    return {
-        "result": {"score": value, "interval": None},
-        "value": value,
-        "passed_gate": value is not None,
-        "recall": recall,
-        "precision": value or 0.1,
-    }
-
-
-def enter(team: Team, value: float | None, *, recall: float = 0.8, private: float | None = 0.5, **fields):
-    """A scored submission of `team`, its public and private values given; None is below the gate."""
-    release, _ = Release.objects.get_or_create(
-        competition=team.competition, folder="f", defaults={"manifest": {}}
-    )
-    submission = Submission.objects.create(
-        competition=team.competition,
-        team=team,
-        user=team.members[0],
-        release=release,
-        filename="f.csv",
-        size=1,
-        **{"state": State.SCORED, "received_at": NOW} | fields,
-    )
-    rescore(submission, value, recall=recall, private=private)
-    return submission
-
-
-def rescore(submission: Submission, value: float | None, *, recall: float = 0.8, private: float | None = 0.5):
-    score = Score.objects.create(
-        submission=submission, metric={}, metric_version=1, engine="1", device="cpu", **result(value, recall)
-    )
-    PrivateScore.objects.create(score=score, **result(private, 0.8 if private is not None else 0.3))
-
-
-def close(competition: Competition) -> None:
-    competition.closes_at = timezone.now() - timedelta(seconds=1)
-    competition.save()
 
 
 def lines(standings) -> list[tuple]:

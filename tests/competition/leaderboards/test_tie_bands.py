@@ -6,7 +6,7 @@ import pytest
 from competition.leaderboards.standings import private_standings, public_standings
 from competition.submissions.models import PrivateScore, Score, Submission
 from tests.competition.conftest import person, take_part
-from tests.competition.leaderboards.test_standings import close, enter
+from tests.competition.leaderboards.entries import close, enter
 
 WEATHER = np.random.default_rng(5).normal(0, 0.03, 400)  # of the draws, the same for every entry
 
