@@ -200,7 +200,7 @@ def compare(
         typer.Option("--retrain", help="Also train RUN's like on translated images: two trainings a method."),
     ] = False,
     networks: Annotated[int, typer.Option(min=1, help="Classifiers that tell images apart; their mean.")] = 3,
-    steps: Annotated[int, typer.Option(min=1, help="Steps in which each of them learns.")] = 300,
+    steps: Annotated[int, typer.Option(min=1, help="Steps in which each of them learns.")] = 200,
     waves: WavesOption = WAVES,
     gan_steps: StepsOption = STEPS,
     gan_width: WidthOption = WIDTH,

@@ -54,7 +54,7 @@ class Plan:
     waves: int = DEFAULT_WAVES
     knobs: GanKnobs = field(default_factory=GanKnobs)
     networks: int = 3
-    steps: int = 300
+    steps: int = 200
 
 
 @dataclass

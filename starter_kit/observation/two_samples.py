@@ -50,7 +50,7 @@ def two_sample_test(
     observed: tuple[Images, Images],
     *,
     seeds: Sequence[int] = (0, 1, 2),
-    steps: int = 300,
+    steps: int = 200,
     device: torch.device | None = None,
 ) -> Told:
     """Train on the first images of each pair, tell the second apart.
