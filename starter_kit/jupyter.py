@@ -24,6 +24,7 @@ COLUMNS = "110"  # what fits into a notebook's page; tables are drawn as wide as
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """What `%load_ext starter_kit.jupyter` calls."""
     os.environ.setdefault("COLUMNS", COLUMNS)
+    os.environ.setdefault("TTY_COMPATIBLE", "0")  # for rich: no bars that are drawn over and over
     for package in PACKAGES:
         command: Any = partial(run_command, package)  # IPython's own types ask for less than it takes
         shell.register_magic_function(command, "line", package)

@@ -115,6 +115,7 @@ def test_the_third_measures_every_step_and_keeps_a_margin(tmp_path):
     ran = run("3-from-baseline-to-winner.ipynb", settings, tmp_path)
     assert "ensemble, TTA − baseline, TTA:" in ran.printed["steps"]
     assert "better in" in ran.printed["steps"]
+    assert "\x1b" not in "".join(ran.printed.values()), "a page cannot move a cursor"
     assert "On new storms the recall floor is missed with probability" in ran.printed["threshold"]
     assert re.search(r"on the test: precision 0\.\d+ at recall [01]\.\d+", ran.printed["answers"])
     assert ran.pictures == 4
@@ -133,7 +134,7 @@ def test_a_command_that_fails_stops_the_notebook(tmp_path):
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     with running_site(tmp_path / "site") as site:
-        build_a_release(site, tmp_path / "site" / "data" / "releases" / "typhoons", test=1024)
+        build_a_release(site, tmp_path / "site" / "data" / "releases" / "typhoons", test=6144)
         open_a_competition(organizer(site))
         yield site
 
@@ -150,6 +151,7 @@ def test_the_second_submits_to_a_running_site(site, tmp_path):
     assert f"typhoons on {site.url}" in ran.printed["site"]
     assert "Public score 0." in ran.printed["submit"]
     assert "95 % interval" in ran.printed["submit"]
+    assert "\x1b" not in "".join(ran.printed.values()), "a page cannot move a cursor"
     assert "alice" in ran.printed["leaderboard"]
     board = httpx.get(
         f"{site.url}/api/v1/competitions/typhoons/leaderboard",
