@@ -10,8 +10,7 @@ from rich.table import Table
 from scoring.grading import Grade
 from scoring.metrics import Result
 from scoring.natural_frequency import in_words
-from scoring.resampling import SINGLY
-from scoring.solution import STORM
+from scoring.uncertainty import drawn
 
 NUMBERS = (
     ("true positives", "tp"),
@@ -49,7 +48,7 @@ def _results(graded: Grade) -> Table:
 
     add("score", lambda result: f"[bold]{decimals(result.score) or 'below the gate'}[/bold]")
     add("95 % interval", lambda result: _interval(result.interval, digits))
-    add(f"draws of {_drawn(graded.public)} below the gate", _risk)
+    add(f"draws of {escape(drawn(graded.public.uncertainty))} below the gate", _risk)
     add("precision", lambda result: decimals(result.precision))
     add("recall", lambda result: decimals(result.recall))
     add("threshold", lambda result: None if result.threshold is None else f"{result.threshold:.6g}")
@@ -62,12 +61,6 @@ def _results(graded: Grade) -> Table:
 
         add(escape(name.replace("_", " ")), detail)
     return table
-
-
-def _drawn(result: Result) -> str:
-    """What the positives are drawn by, in the plural."""
-    by = (result.uncertainty or {}).get("clusters", {}).get("positives", {}).get("by", STORM)
-    return {STORM: "storms", SINGLY: "images"}.get(by, f"groups by {escape(by)}")
 
 
 def _risk(result: Result) -> str | None:

@@ -5,7 +5,7 @@ How often the intervals hold what they are to hold is measured by `scoring.cover
 has the table and the reasons.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
@@ -14,13 +14,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scoring.resampling import Clusters, Replicates
+from scoring.resampling import SINGLY, Clusters, Replicates
+from scoring.solution import STORM
 
 Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.95
 QUANTILES = (0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975)
 CLOUD_POINTS = 200
+
+
+def drawn(uncertainty: Mapping[str, Any] | None) -> str:
+    """What the positives were drawn by, in the plural: ``storms``, ``images``, ``groups by basin``.
+
+    uncertainty: as a Result or the site's API tells it.
+    """
+    by = (uncertainty or {}).get("clusters", {}).get("positives", {}).get("by", STORM)
+    return {STORM: "storms", SINGLY: "images"}.get(by, f"groups by {by}")
 
 
 def summarise(replicates: Replicates, clusters: Clusters) -> dict[str, Any]:

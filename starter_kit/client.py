@@ -85,6 +85,7 @@ class PartResult(Answer):
     threshold: float | None = None
     interval: tuple[float, float] | None = None
     probability_below_gate: float | None = None
+    uncertainty: dict[str, Any] | None = None
     shown: bool = True  # false where the competition's Ladder holds it back
 
 

@@ -360,7 +360,9 @@ def _told(result: PartResult, digits: int) -> list[str]:
         ]
     if result.probability_below_gate is not None:
         from scoring.natural_frequency import in_words
+        from scoring.uncertainty import drawn
 
         words = in_words(result.probability_below_gate, draws=SHOWN_DRAWS)
-        lines.append(f"Gate risk: {words} draws of storms would put it below the gate at its threshold.")
+        of = f"draws of {drawn(result.uncertainty)}"
+        lines.append(f"Gate risk: {words} {of} would put it below the gate at its threshold.")
     return lines
