@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -54,7 +55,7 @@ GROUPS: dict[str, list[Callable[..., None]]] = {
 }
 
 
-def taught(command: Callable[..., None]) -> dict[str, str]:
+def taught(command: Callable[..., None]) -> dict[str, Any]:
     """A docstring as `--help` shows it: its examples last, below the options, where the eye is then."""
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
     examples = [text for text in paragraphs if text.startswith("Example: ")]
@@ -67,8 +68,8 @@ for group, commands in GROUPS.items():
         app.command(rich_help_panel=group, **taught(command))(command)
 
 observe = typer.Typer(help=observation_commands.HELP, no_args_is_help=True, rich_markup_mode="markdown")
-for command in observation_commands.COMMANDS:
-    observe.command(**taught(command))(command)
+for step in observation_commands.COMMANDS:
+    observe.command(**taught(step))(step)
 app.add_typer(observe, name="observe", rich_help_panel="Your model")
 
 

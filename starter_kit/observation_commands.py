@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
@@ -273,4 +273,4 @@ def _refuse_file(out: Path) -> None:
         raise StarterKitError(f"{out} is a file; --out takes a folder.")
 
 
-COMMANDS = [frames, compare, learn, translate]
+COMMANDS: list[Callable[..., None]] = [frames, compare, learn, translate]
