@@ -68,7 +68,7 @@ def test_wait_prints_the_public_result(typed, submission):
     assert "scored: http" in ended.out
     assert "Public score 0.0" in ended.out
     assert re.search(r"95 % interval 0\.\d{3}–0\.\d{3}", ended.out)
-    assert re.search(r"(about|fewer than) \d+ in \d+ draws of storms", " ".join(ended.out.split()))
+    assert re.search(r"(about|fewer than) \d+ in \d+ draws of images", " ".join(ended.out.split()))
 
 
 def test_a_score_that_the_ladder_holds_back_is_said_to_be(site, typed, submission):
