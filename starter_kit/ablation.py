@@ -56,7 +56,7 @@ class Scale(Plan):
 
 class Row(Plan):
     """config_at, only: another configuration, and knobs after the scale's own, at a scale. seeds: at a scale,
-    where fewer are wanted. same_training_as: another row, judged or joined otherwise."""
+    where more or fewer are wanted. same_training_as: another row, judged or joined otherwise."""
 
     name: str
     what: str
@@ -148,10 +148,10 @@ def run_ablation(
     _begin(out, About(scale=scale, world=place, world_seed=world_seed, settings=settings))
     release = _world(world, out / "world", knobs, world_seed, console)
     measured = []
-    for seed in range(seeds or knobs.seeds):
+    trainings = {row.name: seeds or row.seeds.get(scale, knobs.seeds) for row in rows}
+    for seed in range(max(trainings.values())):
         for row in rows:
-            is_wanted = not only or row.name in only
-            if not is_wanted or seed >= (seeds or row.seeds.get(scale, knobs.seeds)):
+            if seed >= trainings[row.name] or (only and row.name not in only):
                 continue
             done = out / "runs" / _folder(row.name, seed) / "measured.json"
             if done.exists():
