@@ -104,9 +104,10 @@ def assign_folds(table: pl.DataFrame, config: ValidationConfig) -> NDArray[np.in
     for rows, groups, noun in groups_by_class:
         names, group_of_row = np.unique(groups, return_inverse=True)
         if len(names) < config.folds:
+            fewer = f", or --set validation.folds={len(names)}" if len(names) > 1 else ""
             raise StarterKitError(
                 f"The training images hold {len(names)} {noun}, too few for {config.folds} folds: "
-                f"a larger release, or --set validation.folds={max(2, len(names))}."
+                f"a larger release{fewer}."
             )
         fold_of_group = rng.permutation(len(names)) % config.folds
         folds[rows] = fold_of_group[group_of_row]

@@ -36,6 +36,7 @@ from starter_kit.launch import gathered, share_buffers, shared_out, start_fabric
 from starter_kit.losses import ConfiguredLoss, Loss, bce
 from starter_kit.model import CycloneClassifier, build_model
 from starter_kit.moving_average import moving_average
+from starter_kit.networks import ARCHITECTURES
 from starter_kit.predict import predict_logits, probability
 from starter_kit.read_ahead import device_ahead, to_device
 from starter_kit.run_folder import (
@@ -122,6 +123,11 @@ def train(
         pools = replace(pools, hard=checkpoint["hard"].numpy())
 
     console.print(introduction(release, data, model, fabric))
+    if fabric.device.type == "cpu" and config.model.name in ARCHITECTURES:
+        console.print(
+            "  A deep network, and no GPU: one epoch may take hours. strong_laptop and winner_laptop are "
+            "the recipes for a CPU."
+        )
     if history:
         console.print(f"Going on after epoch {len(history)}.")
     started = time.perf_counter() - seconds_before

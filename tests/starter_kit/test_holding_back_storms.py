@@ -75,6 +75,9 @@ def test_too_few_storms_are_refused_with_a_way_out():
     )
     with pytest.raises(StarterKitError, match=r"3 storms, too few for 5 folds.*validation\.folds=3"):
         assign_folds(table, ValidationConfig())
+    one = table.with_columns(storm_id=pl.when(label=1).then(pl.lit("storm0")))
+    with pytest.raises(StarterKitError, match=r"1 storms, too few for 5 folds: a larger release\.$"):
+        assign_folds(one, ValidationConfig())  # no number of folds would do
 
 
 def test_a_folder_that_is_no_release_is_refused_with_what_to_do(tmp_path):

@@ -175,6 +175,16 @@ def test_resuming_trains_only_what_is_missing(release, two, tmp_path, monkeypatc
         train_recipe(release, load_recipe(two, ["train.epochs=2"]), tmp_path / "all", resume=True)
 
 
+def test_a_deep_network_without_a_gpu_names_the_recipes_for_a_cpu(release, tmp_path, capsys):
+    said = "strong_laptop and winner_laptop are the recipes for a CPU"
+    small = ["train.device=cpu", "train.epochs=1", "train.images_per_epoch=8", "train.batch_size=8"]
+    deep = load_config("strong", [*small, "model.early_downsampling=true"])
+    recipe_module.train(release, deep, tmp_path / "deep")
+    assert said in " ".join(capsys.readouterr().out.split())
+    recipe_module.train(release, load_config("strong_laptop", [*small, "model.width=4"]), tmp_path / "small")
+    assert said not in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_folder_of_something_else_is_never_overwritten(release, two, tmp_path):
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(StarterKitError, match=r"exists already\. Choose another"):
