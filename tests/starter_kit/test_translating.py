@@ -201,3 +201,8 @@ def test_a_damaged_translation_is_refused(matched, tmp_path, damage, message):
     damage(tmp_path)
     with pytest.raises(StarterKitError, match=message):
         open_translation(tmp_path, CPU)
+
+
+def test_a_grey_stands_for_the_middle_of_its_quantiles():
+    only_100, every_grey = np.bincount([100], minlength=256), np.ones(256, np.int64)
+    assert quantile_map(only_100, every_grey)[100] == 127  # the median, not the brightest
