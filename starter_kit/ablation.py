@@ -107,6 +107,11 @@ class About(BaseModel):
     world_seed: int | None
     settings: list[str]
 
+    def __str__(self) -> str:
+        seed = [] if self.world_seed is None else [f"world {self.world_seed}"]
+        told = [f"scale {self.scale}", self.world, *seed, *self.settings]
+        return f"What each method brings ({', '.join(told)})"
+
 
 def read_plan() -> Ablation:
     text = (resources.files("starter_kit") / "ablation.toml").read_text(encoding="utf-8")
@@ -144,7 +149,7 @@ def run_ablation(
     if world is None and world_seed is None:
         world_seed = WORLD_SEED
     settings = [*fast_arithmetic(device), *settings]
-    place = str(world.resolve()) if world else f"{knobs.train} training and {knobs.test} test images"
+    place = str(world.resolve()) if world else f"{knobs.train:,} training and {knobs.test:,} test images"
     _begin(out, About(scale=scale, world=place, world_seed=world_seed, settings=settings))
     release = _world(world, out / "world", knobs, world_seed, console)
     measured = []
@@ -249,19 +254,24 @@ def _since(started: tuple[float, float]) -> dict[str, float]:
     return {"seconds": passed, "processor_seconds": worked}
 
 
-def _begin(out: Path, about: About) -> None:
-    """Write down what the folder is for. Raises StarterKitError where it was begun for something else."""
+def read_about(out: Path) -> About:
+    """What the folder was begun with. Raises StarterKitError where that cannot be read."""
     file = out / ABOUT
     try:
-        known = About.model_validate_json(file.read_bytes())
+        return About.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        problems = error.error_count()
+        raise StarterKitError(f"{file} cannot be read ({problems} problems): name a new --out.") from None
+
+
+def _begin(out: Path, about: About) -> None:
+    """Write down what the folder is for. Raises StarterKitError where it was begun for something else."""
+    try:
+        known = read_about(out)
     except FileNotFoundError:
-        with written_whole(_made(out) / file.name) as draft:
+        with written_whole(_made(out) / ABOUT) as draft:
             draft.write_text(about.model_dump_json(indent=1) + "\n", encoding="utf-8")
         return
-    except ValidationError as error:
-        raise StarterKitError(
-            f"{file} cannot be read ({error.error_count()} problems); name a new --out."
-        ) from None
     differing = [name for name, value in about if value != getattr(known, name)]
     if differing:
         what = differing[0].replace("_", " ")

@@ -52,7 +52,7 @@ def ablation(
     row is the best that any detector could do on them. Writes ablation.md, ablation.csv and ablation.png.
     The rows are in starter_kit/ablation.toml.
     """
-    from starter_kit.ablation import read_plan, run_ablation
+    from starter_kit.ablation import read_about, read_plan, run_ablation
     from starter_kit.ablation_report import summarised, write_report
 
     measured = run_ablation(
@@ -60,8 +60,6 @@ def ablation(
         settings=settings or (), device=device,
     )  # fmt: skip
     table = summarised(measured, read_plan())
-    knobs = read_plan().scales[scale]
-    images = str(data) if data else f"{knobs.train:,} training and {knobs.test:,} test images"
-    write_report(table, out, f"What each method brings (scale {scale}: {images})")
+    write_report(table, out, str(read_about(out)))
     console.print((out / "ablation.md").read_text(encoding="utf-8"))
     console.print(f"Also in {out}: ablation.csv, ablation.png.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -132,13 +133,14 @@ def _notes(table: Table) -> list[str]:
     if not trained:
         return []
     seeds = " or ".join(str(number) for number in sorted({row["seeds"] for row in trained}))
+    seeds += " seed" if seeds == "1" else " seeds"
     errors = [row["error_over_storms"] for row in trained]
     is_over_seeds = any(row["seeds"] > 1 for row in trained)
     drawn = (
         "seeds (Student's t, one spread for all rows)" if is_over_seeds else "storms of the test drawn anew"
     )
     intervals = (
-        f"Means over {seeds} seeds; the intervals are over {drawn}, on one test set. Another test set would "
+        f"Means over {seeds}; the intervals are over {drawn}, on one test set. Another test set would "
         f"move all rows together: the standard error over storms is {min(errors):.3f} to {max(errors):.3f}."
     )
     ceiling = next((row for row in table if row["method"] == CEILING), None)
@@ -171,7 +173,7 @@ def plot(table: Table, heading: str) -> Figure:
         false_alarms = reference["false_alarm_ratio"]
         _mark(axes, reference["precision"], "conventional", "#9a9a9a")
         winners = 1 - (1 - WINNERS_REDUCTION) * false_alarms
-        _mark(axes, winners, f"−{100 * WINNERS_REDUCTION:.1f} %", "#b5651d")
+        _mark(axes, winners, f"−{100 * WINNERS_REDUCTION:.1f} %, as in 2018", "#b5651d")
         upper = axes.secondary_xaxis(
             "top",
             functions=(
@@ -185,7 +187,7 @@ def plot(table: Table, heading: str) -> Figure:
     axes.set_yticks(range(len(rows)), [row["method"] for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("precision at recall 0.79 (95 %)")
-    figure.suptitle(heading, fontsize=10)
+    figure.suptitle(textwrap.fill(heading, 90), fontsize=10)
     axes.grid(axis="x", color="#ececec")
     axes.spines["right"].set_visible(False)
     return figure
