@@ -13,6 +13,7 @@ import typer
 from starter_kit.errors import StarterKitError
 from starter_kit.model_commands import DataOption, DeviceOption, TtaOption
 from starter_kit.terminal import console, image_columns, progress_bar
+from starter_kit.understanding_commands import FieldsOption, TracksFormatOption, UnitsOption, VariableOption
 
 if TYPE_CHECKING:
     from starter_kit.observation.cycle_gan import GanKnobs
@@ -43,23 +44,12 @@ WAVES, STEPS, WIDTH, BATCH = 3, 2000, 8, 4
 
 
 def frames(
-    fields: Annotated[
-        str,
-        typer.Option(
-            metavar="GLOB", help="NetCDF, Zarr or GRIB files of OLR or infrared brightness temperature."
-        ),
-    ],
+    fields: FieldsOption,
     tracks: Annotated[str, typer.Option(metavar="GLOB", help="Best tracks of the same time.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="For the images; made if need be.")],
-    tracks_format: Annotated[
-        str, typer.Option(help="auto, jma, jma-hourly, ibtracs, tempestextremes or csv.")
-    ] = "auto",
-    variable: Annotated[
-        str | None, typer.Option(help="The field's name, where a file holds several that could be meant.")
-    ] = None,
-    units: Annotated[
-        str | None, typer.Option(help="The field's units, where the file lacks them: 'W m-2', K or degC.")
-    ] = None,
+    tracks_format: TracksFormatOption = "auto",
+    variable: VariableOption = None,
+    units: UnitsOption = None,
     max_missing: Annotated[
         float, typer.Option(min=0, max=0.99, help="Largest share of missing pixels in an image.")
     ] = 0.05,

@@ -17,6 +17,22 @@ from starter_kit.terminal import console, image_columns, progress_bar
 if TYPE_CHECKING:
     from starter_kit.detect.search import Found
 
+FieldsOption = Annotated[
+    str,
+    typer.Option(
+        metavar="GLOB", help="NetCDF, Zarr or GRIB files of OLR or infrared brightness temperature."
+    ),
+]
+TracksFormatOption = Annotated[
+    str, typer.Option(help="auto, jma, jma-hourly, ibtracs, tempestextremes or csv.")
+]
+VariableOption = Annotated[
+    str | None, typer.Option(help="The field's name, where a file holds several that could be meant.")
+]
+UnitsOption = Annotated[
+    str | None, typer.Option(help="The field's units, where the file lacks them: 'W m-2', K or degC.")
+]
+
 
 def explain(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A trained model, or an ensemble.")],
@@ -88,25 +104,14 @@ def explain(
 
 def detect(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A trained model, or an ensemble.")],
-    fields: Annotated[
-        str,
-        typer.Option(
-            metavar="GLOB", help="NetCDF, Zarr or GRIB files of OLR or infrared brightness temperature."
-        ),
-    ],
+    fields: FieldsOption,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="For maps and tables; made if need be.")],
     tracks: Annotated[
         str | None, typer.Option(metavar="FILE", help="Cyclone tracks, for POD and FAR, and on the maps.")
     ] = None,
-    tracks_format: Annotated[
-        str, typer.Option(help="auto, jma, jma-hourly, ibtracs, tempestextremes or csv.")
-    ] = "auto",
-    variable: Annotated[
-        str | None, typer.Option(help="The field's name, where a file holds several that could be meant.")
-    ] = None,
-    units: Annotated[
-        str | None, typer.Option(help="The field's units, where the file lacks them: 'W m-2', K or degC.")
-    ] = None,
+    tracks_format: TracksFormatOption = "auto",
+    variable: VariableOption = None,
+    units: UnitsOption = None,
     stride: Annotated[
         int, typer.Option(min=1, max=64, help="Grid points from one window to the next; 8 is about 1°.")
     ] = 8,
