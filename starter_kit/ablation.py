@@ -150,7 +150,7 @@ def run_ablation(
         world_seed = WORLD_SEED
     settings = [*fast_arithmetic(device), *settings]
     place = str(world.resolve()) if world else f"{knobs.train:,} training and {knobs.test:,} test images"
-    _begin(out, About(scale=scale, world=place, world_seed=world_seed, settings=settings))
+    _begin(out, About(scale=scale, world=place, world_seed=world_seed, settings=[*knobs.set, *settings]))
     release = _world(world, out / "world", knobs, world_seed, console)
     measured = []
     trainings = {row.name: seeds or row.seeds.get(scale, knobs.seeds) for row in rows}

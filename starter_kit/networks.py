@@ -26,6 +26,9 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+SMALL_CNN_PLACES = 4 * 4  # of its last map
+
+
 @dataclass(frozen=True)
 class Architecture:
     """Where torchvision's network has what we change. builder: its function in torchvision.models; stem: the
@@ -62,7 +65,8 @@ def build_network(config: ModelConfig, *, from_imagenet: bool = False) -> tuple[
     from_imagenet: with the weights that torchvision fetches; raises StarterKitError where it cannot.
     """
     if config.name == "small_cnn":
-        network, features = small_cnn(config.width), 4 * config.width
+        places = SMALL_CNN_PLACES if config.keep_places else 1
+        network, features = small_cnn(config.width, keep_places=config.keep_places), places * 4 * config.width
     elif config.name == "matsuoka2018":
         network, features = matsuoka2018(), 2048
     else:
@@ -73,9 +77,12 @@ def build_network(config: ModelConfig, *, from_imagenet: bool = False) -> tuple[
     return network, features
 
 
-def small_cnn(width: int) -> nn.Module:
-    """Six 3×3 convolutions; each halving of the image doubles the channels. (B, 1, 64, 64) -> (B, 4
-    width)."""
+def small_cnn(width: int, *, keep_places: bool = False) -> nn.Module:
+    """Six 3×3 convolutions; each halving of the image doubles the channels. (B, 1, 64, 64) -> (B, 4 width).
+
+    keep_places: the last 4×4 places stay apart instead of being averaged, (B, 64 width): what stands in the
+    middle of the image, as a storm does, then counts otherwise than what stands at its edge.
+    """
     return nn.Sequential(
         _convolution(1, width, stride=2),  # (B, width, 32, 32)
         _convolution(width, width),
@@ -86,8 +93,8 @@ def small_cnn(width: int) -> nn.Module:
         _convolution(2 * width, 4 * width),
         _convolution(4 * width, 4 * width),
         nn.MaxPool2d(2),  # (B, 4 width, 4, 4)
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),  # (B, 4 width)
+        nn.Identity() if keep_places else nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),  # (B, 4 width), or 16 times that
     )
 
 

@@ -41,14 +41,14 @@ def test_every_row_is_a_recipe_that_can_be_read(scale):
 
 def test_a_row_changes_one_thing_of_the_baseline():
     plan = read_plan()
-    knobs = plan.scales["small"]
+    knobs = plan.scales["overnight"]
     baseline = next(row for row in plan.rows if row.name == "baseline")
-    plain = next(iter(recipe_of(baseline, "small", knobs, 0).trainings().values())).model_dump()
+    plain = next(iter(recipe_of(baseline, "overnight", knobs, 0).trainings().values())).model_dump()
     below = plan.rows[[row.name for row in plan.rows].index("hard negatives") :]
     for row in below:
         if row.config != "baseline":
             continue
-        config = next(iter(recipe_of(row, "small", knobs, 0).trainings().values())).model_dump()
+        config = next(iter(recipe_of(row, "overnight", knobs, 0).trainings().values())).model_dump()
         changed = [
             f"{section}.{knob}"
             for section in plain
@@ -74,7 +74,8 @@ def test_every_method_of_the_kit_has_a_row():
         "augment.flips", "augment.east_west", "augment.rotations", "augment.rotate_degrees",
         "augment.shift_pixels", "augment.brightness", "augment.cutout_pixels", "augment.mixup",
         "augment.cutmix",
-        "loss.label_smoothing", "sampler.per_storm", "model.activation", "train.ema_decay", "ensemble.tta",
+        "loss.label_smoothing", "sampler.per_storm", "model.activation", "model.keep_places",
+        "train.ema_decay", "ensemble.tta",
     }  # fmt: skip
 
 

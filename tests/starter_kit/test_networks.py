@@ -261,5 +261,18 @@ def test_where_torchvisions_operators_are_there_nothing_is_declared():
     assert ended.stdout == "[]\n", ended.stderr
 
 
+@torch.inference_mode()
+def test_places_that_are_kept_tell_the_middle_from_the_edge():
+    """Averaged, a cloud counts the same wherever it is (but for the edges); kept, it does not."""
+    cloud = torch.zeros(2, 64, 64, dtype=torch.uint8)
+    cloud[0, 24:40, 24:40] = cloud[1, 24:40, 8:24] = 200  # in the middle, and 16 points west of it
+    told = {}
+    for kept in (False, True):
+        torch.manual_seed(0)
+        middle, west = build_model(ModelConfig(width=8, keep_places=kept)).eval()(cloud)
+        told[kept] = abs(middle - west).item()
+    assert told[False] < 0.1 * told[True]
+
+
 def test_small_cnn_is_the_default():
     assert load_config().model.name == "small_cnn"
