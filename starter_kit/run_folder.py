@@ -92,20 +92,27 @@ def save_checkpoint(directory: Path, state: dict[str, Any]) -> None:
         torch.save(state, draft)
 
 
+def read_state(path: Path, *, remedy: str) -> dict[str, Any] | None:
+    """What `torch.save` left there, on the CPU; None where there is no such file.
+
+    Raises StarterKitError, which ends with `remedy`, where it is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - a damaged pickle raises whatever its bytes happen to say
+        raise StarterKitError(f"{path} cannot be read ({type(error).__name__}). {remedy}") from None
+
+
 def load_checkpoint(directory: Path, config: Config, release: str) -> dict[str, Any] | None:
     """The state of a training that was stopped, None where there is none to go on with.
 
     Raises StarterKitError where it was another training: other knobs, or another release.
     """
-    path = directory / CHECKPOINT
-    if not path.exists():
+    state = read_state(directory / CHECKPOINT, remedy="Start anew with --overwrite.")
+    if state is None:
         return None
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - a damaged pickle raises whatever its bytes happen to say
-        raise StarterKitError(
-            f"{path} cannot be read ({type(error).__name__}). Start anew with --overwrite."
-        ) from None
     _refuse_other_knobs(parse_config(state["config"], str(path)), config, directory)
     if state["release"] != release:
         raise StarterKitError(

@@ -29,6 +29,7 @@ from starter_kit.observation.cycle_gan import (
     generator_losses,
 )
 from starter_kit.observation.patches import Images, Rows
+from starter_kit.run_folder import read_state
 
 Tensor = torch.Tensor
 GAN_CHECKPOINT = "checkpoint.pt"
@@ -165,15 +166,9 @@ def _fingerprint(simulated: Images, observed: Images) -> list[int]:
 
 
 def _load(folder: Path, identity: str) -> dict[str, Any] | None:
-    path = folder / GAN_CHECKPOINT
-    if not path.exists():
+    state = read_state(folder / GAN_CHECKPOINT, remedy="Delete it to start anew.")
+    if state is None:
         return None
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - a damaged pickle raises whatever its bytes happen to say
-        raise StarterKitError(
-            f"{path} cannot be read ({type(error).__name__}). Delete it to start anew."
-        ) from None
     if state["identity"] != identity:
         raise StarterKitError(
             f"{folder} was begun with other options or other images. Give the same as then, or another --out."
