@@ -110,7 +110,8 @@ def load_checkpoint(directory: Path, config: Config, release: str) -> dict[str, 
 
     Raises StarterKitError where it was another training: other knobs, or another release.
     """
-    state = read_state(directory / CHECKPOINT, remedy="Start anew with --overwrite.")
+    path = directory / CHECKPOINT
+    state = read_state(path, remedy="Start anew with --overwrite.")
     if state is None:
         return None
     _refuse_other_knobs(parse_config(state["config"], str(path)), config, directory)
