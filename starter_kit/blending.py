@@ -110,9 +110,9 @@ def cross_fitted(
         return fit_blend(method, logits, labels, recall_floor)(logits)
     if len(np.unique(folds)) < 2:
         raise StarterKitError(
-            f"{method} cannot be fitted where all images held back are of one storm. Join by the mean: "
-            "`ensemble --method mean`; of a recipe, `train … --set ensemble.method=mean --resume` keeps "
-            "what is trained. Or take a larger release, or fewer folds."
+            f"{method} cannot be fitted where all images held back are of one storm or of the same days. "
+            "Join by the mean: `ensemble --method mean`; of a recipe, `train … --set ensemble.method=mean "
+            "--resume` keeps what is trained. Or take a larger release, or fewer folds."
         )
     blended = np.empty(logits.shape[1])
     for fold in np.unique(folds):

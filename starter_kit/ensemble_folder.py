@@ -230,7 +230,9 @@ def _inner_folds(
     """The held-back images divided once more, by storms and days, as far as there are storms."""
     table = release.train_table()[positions]
     storms = table["storm_id"].drop_nulls().n_unique()
-    if storms < 2:
-        return np.zeros(len(positions), np.int64)  # nothing can be cross-fitted on one storm
-    inner = {"by": "storm", "folds": min(CROSS_FITTING_FOLDS, storms), "fold": 0}
+    days = table.filter(pl.col("label") == 0)["time"].dt.epoch("d")
+    parts = min(CROSS_FITTING_FOLDS, storms, (days // validation.block_days).n_unique())
+    if parts < 2:
+        return np.zeros(len(positions), np.int64)  # nothing can be cross-fitted on one storm, or one block
+    inner = {"by": "storm", "folds": parts, "fold": 0}
     return assign_folds(table, validation.model_copy(update=inner))

@@ -115,6 +115,15 @@ def test_the_folds_of_a_member_judge_every_image_once(release, cross_validated):
     np.testing.assert_allclose(rows["logit of focal"], expected, rtol=1e-4, atol=1e-5)
 
 
+def test_weights_are_fitted_where_few_blocks_of_days_are_held_back(release, two, tmp_path):
+    knobs = ["validation.folds=2", "validation.block_days=90", "ensemble.method=weights"]
+    record = train_recipe(release, load_recipe(two, knobs), tmp_path / "all")
+    held_back = load_training_data(release, record.validation)
+    hours = held_back.hours[held_back.validation][held_back.labels[held_back.validation] == 0]
+    assert len(np.unique(hours // (90 * 24))) < 5  # fewer than the folds of a cross-fitting
+    assert sum(record.blend.weights) == pytest.approx(1)
+
+
 def test_what_is_reached_is_measured_cross_fitted(cross_validated):
     record = load_ensemble(cross_validated, CPU).record
     table = pl.read_parquet(cross_validated / "held_back.parquet")
