@@ -9,14 +9,7 @@ from typing import Any
 
 import typer
 
-from starter_kit import (
-    ablation_command,
-    model_commands,
-    observation_commands,
-    platform_commands,
-    understanding_commands,
-)
-from starter_kit.benchmark import command as benchmark_command
+from starter_kit.commands import ablation, benchmark, model, observation, site, understanding
 from starter_kit.errors import StarterKitError, explained
 from starter_kit.terminal import errors, printable
 
@@ -32,25 +25,25 @@ app = typer.Typer(
 
 GROUPS: dict[str, list[Callable[..., None]]] = {
     "The competition's site": [
-        platform_commands.login,
-        platform_commands.competitions,
-        platform_commands.join,
-        platform_commands.download,
-        platform_commands.submit,
-        platform_commands.leaderboard,
+        site.login,
+        site.competitions,
+        site.join,
+        site.download,
+        site.submit,
+        site.leaderboard,
     ],
     "Your model": [
-        model_commands.train,
-        model_commands.configs,
-        model_commands.predict,
-        model_commands.ensemble,
-        model_commands.evaluate,
+        model.train,
+        model.configs,
+        model.predict,
+        model.ensemble,
+        model.evaluate,
     ],
     "What it does, and why": [
-        understanding_commands.explain,
-        understanding_commands.detect,
-        ablation_command.ablation,
-        benchmark_command.benchmark,
+        understanding.explain,
+        understanding.detect,
+        ablation.ablation,
+        benchmark.benchmark,
     ],
 }
 
@@ -67,8 +60,8 @@ for group, commands in GROUPS.items():
     for command in commands:
         app.command(rich_help_panel=group, **taught(command))(command)
 
-observe = typer.Typer(help=observation_commands.HELP, no_args_is_help=True, rich_markup_mode="markdown")
-for step in observation_commands.COMMANDS:
+observe = typer.Typer(help=observation.HELP, no_args_is_help=True, rich_markup_mode="markdown")
+for step in observation.COMMANDS:
     observe.command(**taught(step))(step)
 app.add_typer(observe, name="observe", rich_help_panel="Your model")
 

@@ -18,10 +18,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from starter_kit.atomic_file import written_whole
-from starter_kit.config import parse_config
+from starter_kit.configuration.reading import parse_config
+from starter_kit.configuration.sections import Config
 from starter_kit.errors import StarterKitError, did_you_mean, first_line
-from starter_kit.model import CycloneClassifier, build_model
-from starter_kit.sections import Config
+from starter_kit.networks.classifier import CycloneClassifier, build_model
 
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
 CHECKPOINT = "checkpoint.pt"

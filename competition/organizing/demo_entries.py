@@ -31,11 +31,11 @@ class Workshop:
             # Threads that wait for each other must not spin: that costs a busy machine five times the time.
             # Read when torch is loaded, which takes seconds: only who trains waits for it.
             os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-            from starter_kit.config import load_config  # noqa: PLC0415
+            from starter_kit.configuration.reading import load_config  # noqa: PLC0415
             from starter_kit.device import choose_device  # noqa: PLC0415
-            from starter_kit.predict import predict_test, write_submission  # noqa: PLC0415
+            from starter_kit.inference.predict import predict_test, write_submission  # noqa: PLC0415
             from starter_kit.run_folder import load_run  # noqa: PLC0415
-            from starter_kit.train import train  # noqa: PLC0415
+            from starter_kit.training.train import train  # noqa: PLC0415
 
             self.folder.mkdir(parents=True, exist_ok=True)
             run = self.folder / "baseline"

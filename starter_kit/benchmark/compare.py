@@ -20,9 +20,9 @@ from starter_kit.benchmark.feeds import INFERENCE_BATCH, Feeds
 from starter_kit.benchmark.report import ALL_IMAGES, LIMIT, Measured, Report, Work
 from starter_kit.benchmark.steps import Steps
 from starter_kit.benchmark.watch import Watched, measure
+from starter_kit.configuration.sections import Config
 from starter_kit.errors import StarterKitError
-from starter_kit.launch import start_fabric
-from starter_kit.sections import Config
+from starter_kit.training.launch import start_fabric
 
 FEWEST_BATCHES = 4
 PACKAGES = ("albumentations", "numpy", "pillow", "torch")

@@ -13,17 +13,17 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
-from starter_kit.augment import build_augmentation
-from starter_kit.batch_augment import Vary, build_batch_augmentation
 from starter_kit.benchmark.case import Case
 from starter_kit.benchmark.ordinary import ordinary_batches, read_png
 from starter_kit.benchmark.report import ALL_IMAGES, IMAGE_BY_IMAGE, ORDINARY, OURS
 from starter_kit.benchmark.watch import Tensors, synchronize
+from starter_kit.configuration.sections import AugmentConfig
 from starter_kit.errors import StarterKitError
-from starter_kit.predict import batches_in_order
-from starter_kit.read_ahead import to_device
-from starter_kit.sections import AugmentConfig
-from starter_kit.train import training_batches
+from starter_kit.images.augment import build_augmentation
+from starter_kit.images.batch_augment import Vary, build_batch_augmentation
+from starter_kit.images.read_ahead import to_device
+from starter_kit.inference.predict import batches_in_order
+from starter_kit.training.train import training_batches
 
 Feed = Callable[[], Iterator[Tensors]]
 """Batches on the device from the start on: images, uint8 (B, 64, 64), and for training labels, float (B,)."""

@@ -13,11 +13,11 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from cloud_images.manifest import Scale
-from starter_kit.augment import build_augmentation
-from starter_kit.batch_augment import build_batch_augmentation
 from starter_kit.benchmark.case import Case
-from starter_kit.sections import AugmentConfig
-from starter_kit.train import Batch
+from starter_kit.configuration.sections import AugmentConfig
+from starter_kit.images.augment import build_augmentation
+from starter_kit.images.batch_augment import build_batch_augmentation
+from starter_kit.training.train import Batch
 
 
 class PngImages(Dataset[tuple[torch.Tensor, int]]):

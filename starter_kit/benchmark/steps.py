@@ -11,19 +11,19 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from starter_kit.benchmark.watch import Tensors
+from starter_kit.configuration.sections import Config
 from starter_kit.device import seed_everything
-from starter_kit.launch import arithmetic
-from starter_kit.losses import ConfiguredLoss
-from starter_kit.model import build_model
-from starter_kit.moving_average import moving_average
-from starter_kit.predict import computes_in_bfloat16, logits_of
-from starter_kit.sections import Config
-from starter_kit.train import train_one_epoch
+from starter_kit.inference.predict import computes_in_bfloat16, logits_of
+from starter_kit.networks.classifier import build_model
+from starter_kit.training.launch import arithmetic
+from starter_kit.training.losses import ConfiguredLoss
+from starter_kit.training.moving_average import moving_average
+from starter_kit.training.train import train_one_epoch
 
 
 class Steps:
-    """As `starter_kit.train.train` sets them up, but for the learning rate: it is 0, so that every run meets
-    the same weights."""
+    """As a training sets them up, but for the learning rate: it is 0, so that every run meets the same
+    weights."""
 
     def __init__(self, config: Config, fabric: Fabric) -> None:
         knobs = config.train

@@ -11,10 +11,10 @@ import polars as pl
 from starter_kit.explain.attributions import grad_cam, integrated_gradients
 from starter_kit.explain.cases import Cases, Kind
 from starter_kit.explain.pictures import grad_cam_picture, gradients_picture, grey_picture
-from starter_kit.model import CycloneClassifier
-from starter_kit.predict import OnProgress
+from starter_kit.inference.predict import OnProgress
+from starter_kit.inference.scorers import MeanOfRuns, Scorer
+from starter_kit.networks.classifier import CycloneClassifier
 from starter_kit.run_folder import load_run
-from starter_kit.scorers import MeanOfRuns, Scorer
 
 PER_GROUP = 3
 

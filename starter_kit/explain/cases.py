@@ -17,9 +17,9 @@ from scoring import Result
 from scoring.clustering import clusters_of
 from scoring.tally import Part, part_of
 from starter_kit.errors import StarterKitError
-from starter_kit.evaluate import precision_at_recall
-from starter_kit.predict import OnProgress, Scores
-from starter_kit.scorers import MeanOfRuns, Scorer
+from starter_kit.inference.evaluate import precision_at_recall
+from starter_kit.inference.predict import OnProgress, Scores
+from starter_kit.inference.scorers import MeanOfRuns, Scorer
 
 Kind = Literal["hit", "miss", "false alarm", "correct rejection"]
 REPLICATES = 1000

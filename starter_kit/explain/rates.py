@@ -20,8 +20,8 @@ from scoring.metrics.slices import Slicing, slice_results
 from scoring.resampling import one_thread
 from scoring.uncertainty import interval
 from starter_kit.errors import StarterKitError
-from starter_kit.evaluate import metric_at
 from starter_kit.explain.cases import LEADS, MONTHS, Cases
+from starter_kit.inference.evaluate import metric_at
 
 Interval = tuple[float, float]
 REPORTED_DAYS = (2, 5, 7)

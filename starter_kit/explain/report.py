@@ -25,8 +25,8 @@ from starter_kit.explain.rates import (
     rates_by_month,
     reliability,
 )
-from starter_kit.predict import OnProgress
-from starter_kit.scorers import Scorer
+from starter_kit.inference.predict import OnProgress
+from starter_kit.inference.scorers import Scorer
 
 PAGE, NUMBERS, IMAGES = "index.html", "numbers.json", "images.csv"
 PICTURES_OF_A_SIDE = 12

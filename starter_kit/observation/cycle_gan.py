@@ -24,7 +24,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from torch import nn
 from torch.nn import functional as F
 
-from starter_kit.sections import Section
+from starter_kit.configuration.sections import Section
 
 Tensor = torch.Tensor
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from scoring.resampling import draw_weights
 from scoring.uncertainty import interval
-from starter_kit.data import TrainingData
 from starter_kit.explain.rates import FEW_STORMS
+from starter_kit.images.data import TrainingData
 from starter_kit.observation.distances import Distances, measure_distances
 from starter_kit.observation.episodes import Divided
 from starter_kit.observation.learn import matched_rows

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from starter_kit.data import TrainingData
 from starter_kit.errors import StarterKitError
+from starter_kit.images.data import TrainingData
 from starter_kit.observation.cycle_gan import GanKnobs
 from starter_kit.observation.cycle_gan_training import Losses, train_cycle_gan
 from starter_kit.observation.patches import Images, Observations, Rows

@@ -9,11 +9,11 @@ import numpy as np
 from scoring import MetricConfig, Result
 from scoring import evaluate as evaluate_predictions
 from scoring.metrics import AveragePrecision, RocAuc
-from starter_kit.evaluate import metric_at
 from starter_kit.explain.rates import FEW_STORMS
+from starter_kit.inference.evaluate import metric_at
+from starter_kit.inference.predict import Scores
 from starter_kit.observation.episodes import Divided
 from starter_kit.observation.patches import Observations
-from starter_kit.predict import Scores
 
 ENOUGH_POSITIVES = 20
 """Fewer, and a recall floor is a matter of single images."""

@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from cloud_images import Release
-from starter_kit.data import TrainingData, load_training_data
+from starter_kit.configuration.sections import ValidationConfig
+from starter_kit.images.data import TrainingData, load_training_data
 from starter_kit.observation.cycle_gan import GanKnobs
 from starter_kit.observation.cycle_gan_training import Losses
 from starter_kit.observation.episodes import Divided, divide
@@ -36,9 +37,8 @@ from starter_kit.observation.transfer import (
 )
 from starter_kit.observation.translation import Method, NoTranslation, Translation
 from starter_kit.run_folder import Run
-from starter_kit.sections import ValidationConfig
 from starter_kit.terminal import progress_bar
-from starter_kit.train import train
+from starter_kit.training.train import train
 
 Learned = Mapping[str, Sequence[Translation]]
 """By name, for each half a translation that has learned nothing from it."""

@@ -16,16 +16,16 @@ from cloud_images import Release
 from cloud_images.shards import ShardedImages
 from scoring import evaluate as evaluate_predictions
 from scoring.metrics import AveragePrecision, RocAuc
-from starter_kit.data import TrainingData, open_data
-from starter_kit.evaluate import on_validation
+from starter_kit.configuration.sections import Config
+from starter_kit.images.data import TrainingData, open_data
+from starter_kit.inference.evaluate import on_validation
+from starter_kit.inference.predict import Scores, predict_logits, probability
 from starter_kit.observation.episodes import Divided
 from starter_kit.observation.patches import Images, save_observations
 from starter_kit.observation.skill import Skill, measure_skill
 from starter_kit.observation.translated_release import translate_release
 from starter_kit.observation.translation import Method, NoTranslation, Translation
-from starter_kit.predict import Scores, predict_logits, probability
 from starter_kit.run_folder import Run, load_run
-from starter_kit.sections import Config
 
 TrainOn = Callable[[Release, Config, Path], object]
 """train_on(release, config, folder): leaves a run in the folder; one that is finished stays as it is."""

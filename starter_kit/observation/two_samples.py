@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from starter_kit.batch_augment import EIGHT_VIEWS, turned
+from starter_kit.configuration.sections import ModelConfig
 from starter_kit.device import seed_everything
-from starter_kit.losses import bce
-from starter_kit.model import build_model
+from starter_kit.images.batch_augment import EIGHT_VIEWS, turned
+from starter_kit.inference.predict import Scores, predict_logits
+from starter_kit.networks.classifier import build_model
 from starter_kit.observation.patches import Images
-from starter_kit.predict import Scores, predict_logits
-from starter_kit.sections import ModelConfig
+from starter_kit.training.losses import bce
 
 TELLER = ModelConfig(name="small_cnn", width=8, dropout=0.2)
 BATCH = 64

@@ -7,8 +7,8 @@ import torch
 
 from cloud_images import Release, open_release
 from cloud_images.synthetic import synthesize
-from starter_kit.config import Config, load_config
-from starter_kit.train import train
+from starter_kit.configuration.reading import Config, load_config
+from starter_kit.training.train import train
 from tests.starter_kit.command_line import Shell
 
 # Batches this small gain nothing from a second thread, and on a busy machine they wait for it.

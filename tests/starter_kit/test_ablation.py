@@ -7,10 +7,10 @@ from PIL import Image
 from cloud_images import open_release
 from cloud_images.synthetic import oracle_scores
 from scoring import MetricConfig, evaluate
-from starter_kit.ablation import Measured, read_plan, recipe_of, run_ablation
-from starter_kit.ablation_report import markdown, summarised
+from starter_kit.ablation.report import markdown, summarised
+from starter_kit.ablation.study import Measured, read_plan, recipe_of, run_ablation
+from starter_kit.configuration.sections import Config
 from starter_kit.errors import StarterKitError
-from starter_kit.sections import Config
 
 SCALES = ["tiny", "small", "overnight", "full"]
 

@@ -8,9 +8,16 @@ import torch
 from scipy import ndimage
 
 from cloud_images.manifest import Scale
-from starter_kit.augment import build_augmentation
-from starter_kit.batch_augment import MEAN_GREY, build_batch_augmentation, mixed, moved, pasted, shifted
-from starter_kit.sections import AugmentConfig
+from starter_kit.configuration.sections import AugmentConfig
+from starter_kit.images.augment import build_augmentation
+from starter_kit.images.batch_augment import (
+    MEAN_GREY,
+    build_batch_augmentation,
+    mixed,
+    moved,
+    pasted,
+    shifted,
+)
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
 SMOOTH = ndimage.gaussian_filter(IMAGE.astype(float), 3)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from starter_kit.config import load_config
-from starter_kit.moving_average import moving_average
+from starter_kit.configuration.reading import load_config
 from starter_kit.run_folder import load_run
-from starter_kit.train import train
+from starter_kit.training.moving_average import moving_average
+from starter_kit.training.train import train
 from tests.starter_kit.conftest import QUICK
 
 

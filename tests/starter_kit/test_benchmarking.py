@@ -17,11 +17,11 @@ from starter_kit.benchmark.feeds import Feeds, UnequalError
 from starter_kit.benchmark.ordinary import ordinary_batches
 from starter_kit.benchmark.report import IMAGE_BY_IMAGE, LIMIT, ORDINARY, OURS
 from starter_kit.benchmark.watch import measure
-from starter_kit.config import load_config
+from starter_kit.configuration.reading import load_config
+from starter_kit.configuration.sections import AugmentConfig
 from starter_kit.errors import StarterKitError
-from starter_kit.launch import start_fabric
-from starter_kit.predict import eight_views
-from starter_kit.sections import AugmentConfig
+from starter_kit.inference.predict import eight_views
+from starter_kit.training.launch import start_fabric
 from tests.starter_kit.command_line import Shell
 
 CPU = torch.device("cpu")

@@ -5,10 +5,10 @@ import pytest
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 
-from starter_kit.blending import Blend, cross_fitted, fit_blend, greedy_weights
 from starter_kit.errors import StarterKitError
-from starter_kit.evaluate import precision_at_recall
-from starter_kit.predict import probability
+from starter_kit.inference.blending import Blend, cross_fitted, fit_blend, greedy_weights
+from starter_kit.inference.evaluate import precision_at_recall
+from starter_kit.inference.predict import probability
 
 FLOOR = 0.79
 

@@ -6,9 +6,9 @@ from scipy.stats import spearmanr
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from starter_kit.calibration import Calibration, fit_calibration, logit
-from starter_kit.evaluate import precision_at_recall
-from starter_kit.predict import probability
+from starter_kit.inference.calibration import Calibration, fit_calibration, logit
+from starter_kit.inference.evaluate import precision_at_recall
+from starter_kit.inference.predict import probability
 
 METHODS = ["temperature", "isotonic"]
 

@@ -2,9 +2,16 @@
 
 import pytest
 
-from starter_kit.config import knobs, load_config, load_recipe, named_configs, parse_config, summary
+from starter_kit.configuration.reading import (
+    knobs,
+    load_config,
+    load_recipe,
+    named_configs,
+    parse_config,
+    summary,
+)
+from starter_kit.configuration.sections import Config
 from starter_kit.errors import StarterKitError
-from starter_kit.sections import Config
 
 
 def test_baseline_is_the_defaults():

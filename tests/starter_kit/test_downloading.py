@@ -5,10 +5,10 @@ import hashlib
 import numpy as np
 import pytest
 
-from starter_kit.client import Client, RemoteFile
-from starter_kit.credentials import Credentials
-from starter_kit.download import download_files, target_path
 from starter_kit.errors import StarterKitError
+from starter_kit.site.client import Client, RemoteFile
+from starter_kit.site.credentials import Credentials
+from starter_kit.site.download import download_files, target_path
 from tests.starter_kit.local_site import TOKEN, LocalSite
 
 SHARD = np.random.default_rng(0).bytes(300_000)

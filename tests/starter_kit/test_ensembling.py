@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 from scipy.stats import rankdata
 
-from starter_kit.ensemble import combine
 from starter_kit.errors import StarterKitError
+from starter_kit.inference.ensemble import combine
 
 IDS = [f"test_{number:07d}" for number in range(50)]
 

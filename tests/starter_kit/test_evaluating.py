@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from scoring import MetricConfig, Solution, grade
-from starter_kit.evaluate import precision_at_recall
+from starter_kit.inference.evaluate import precision_at_recall
 from starter_kit.run_folder import load_run
-from starter_kit.train import train
+from starter_kit.training.train import train
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import nn
 
+from starter_kit.configuration.sections import ModelConfig
 from starter_kit.errors import StarterKitError
 from starter_kit.explain.attributions import feature_layer, grad_cam, integrated_gradients
-from starter_kit.model import build_model
-from starter_kit.networks import ARCHITECTURES
+from starter_kit.networks.backbones import ARCHITECTURES
+from starter_kit.networks.classifier import build_model
 from starter_kit.run_folder import load_run
-from starter_kit.sections import ModelConfig
 
 
 class Known(nn.Module):

@@ -11,13 +11,13 @@ import torch
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
-from starter_kit.config import load_config
-from starter_kit.data import load_training_data
+from starter_kit.configuration.reading import load_config
 from starter_kit.explain.cases import MONTHS, held_back_cases, shared_cases
 from starter_kit.explain.rates import compare_cases, rates_by_lead
+from starter_kit.images.data import load_training_data
+from starter_kit.inference.scorers import Judged, load_scorer
 from starter_kit.run_folder import load_run
-from starter_kit.scorers import Judged, load_scorer
-from starter_kit.train import train
+from starter_kit.training.train import train
 from tests.starter_kit.command_line import Shell
 
 

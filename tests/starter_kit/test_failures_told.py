@@ -127,7 +127,7 @@ def test_a_refused_token_says_how_to_replace_it(shell, monkeypatch):
 
 
 def test_no_network_asks_for_address_and_network(shell, monkeypatch):
-    monkeypatch.setattr("starter_kit.client.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("starter_kit.site.client.FIRST_PAUSE", 0.0)
     monkeypatch.setenv("TAMAGO_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("TAMAGO_TOKEN", TOKEN)
     ended = shell("competitions")
@@ -249,6 +249,6 @@ def test_a_mistake_of_the_kit_itself_is_not_explained_away(shell, monkeypatch, r
     def broken(*arguments):
         raise KeyError("a mistake")
 
-    monkeypatch.setattr("starter_kit.data.open_release", broken)
+    monkeypatch.setattr("starter_kit.images.data.open_release", broken)
     with pytest.raises(KeyError):
         shell("train", "--data", release.directory, "--out", tmp_path / "new")

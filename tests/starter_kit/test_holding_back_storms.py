@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from starter_kit.data import assign_folds, load_training_data, open_data
+from starter_kit.configuration.sections import ValidationConfig
 from starter_kit.errors import StarterKitError
-from starter_kit.sections import ValidationConfig
+from starter_kit.images.data import assign_folds, load_training_data, open_data
 
 
 def storms_of(data, positions):

@@ -194,7 +194,7 @@ def test_every_file_that_the_code_reads_is_in_the_wheel(alone):
         for path in (ROOT / package).rglob("*")
         if path.is_file() and path.suffix not in NOT_INSTALLED
     }
-    assert {"starter_kit/configs/baseline.toml", "starter_kit/explain/page.css"} <= read
+    assert {"starter_kit/configuration/configs/baseline.toml", "starter_kit/explain/page.css"} <= read
     assert read <= installed, read - installed
 
 

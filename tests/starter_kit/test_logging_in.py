@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from starter_kit.credentials import Credentials, credentials_path, load_credentials, save_credentials
 from starter_kit.errors import StarterKitError
+from starter_kit.site.credentials import Credentials, credentials_path, load_credentials, save_credentials
 from tests.starter_kit.local_site import TOKEN, LocalSite
 
 
@@ -97,12 +97,12 @@ def test_a_damaged_file_is_named(shell):
 
 
 def test_an_unencrypted_site_elsewhere_brings_a_warning(shell, monkeypatch):
-    monkeypatch.setattr("starter_kit.client.ATTEMPTS", 1)
+    monkeypatch.setattr("starter_kit.site.client.ATTEMPTS", 1)
     assert "not encrypted" in shell("login", "http://192.0.2.1:9", stdin="two words").err
 
 
 def test_a_server_that_is_not_there_is_said_plainly(shell, monkeypatch):
-    monkeypatch.setattr("starter_kit.client.ATTEMPTS", 1)
+    monkeypatch.setattr("starter_kit.site.client.ATTEMPTS", 1)
     ended = shell("login", "http://127.0.0.1:9", stdin=TOKEN)
     assert ended.status == 1
     assert "http://127.0.0.1:9 cannot be reached" in ended.err

@@ -6,8 +6,8 @@ import torch
 from sklearn.metrics import log_loss
 from torch.nn import functional
 
-from starter_kit.losses import ConfiguredLoss, asymmetric, bce, focal
-from starter_kit.sections import LossConfig
+from starter_kit.configuration.sections import LossConfig
+from starter_kit.training.losses import ConfiguredLoss, asymmetric, bce, focal
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from starter_kit import train as train_module
-from starter_kit.config import load_config
-from starter_kit.data import load_training_data
-from starter_kit.hard_negatives import hardest, is_mining_epoch, mineable_negatives, near_a_storm
-from starter_kit.sections import SamplerConfig, ValidationConfig
-from starter_kit.train import train
+from starter_kit.configuration.reading import load_config
+from starter_kit.configuration.sections import SamplerConfig, ValidationConfig
+from starter_kit.images.data import load_training_data
+from starter_kit.training import train as train_module
+from starter_kit.training.hard_negatives import hardest, is_mining_epoch, mineable_negatives, near_a_storm
+from starter_kit.training.train import train
 from tests.starter_kit.conftest import QUICK
 
 

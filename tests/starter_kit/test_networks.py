@@ -8,13 +8,13 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from starter_kit.config import load_config
+from starter_kit.configuration.reading import load_config
+from starter_kit.configuration.sections import ModelConfig
 from starter_kit.errors import StarterKitError
-from starter_kit.model import build_model
-from starter_kit.networks import ARCHITECTURES
-from starter_kit.pretrained import read_weights
-from starter_kit.sections import ModelConfig
-from starter_kit.torchvision_import import torchvision_models
+from starter_kit.networks.backbones import ARCHITECTURES
+from starter_kit.networks.classifier import build_model
+from starter_kit.networks.pretrained import read_weights
+from starter_kit.networks.torchvision_import import torchvision_models
 
 SMALL_CNN = ModelConfig(width=8)
 RESNET = ModelConfig(name="resnet18", early_downsampling=True)
@@ -238,8 +238,8 @@ def test_a_pickle_is_not_executed(tmp_path):
 def test_torchvision_comes_in_a_fresh_process_and_without_the_network():
     code = (
         "import socket; socket.socket.connect = None\n"
-        "from starter_kit.config import load_config\n"
-        "from starter_kit.model import build_model\n"
+        "from starter_kit.configuration.reading import load_config\n"
+        "from starter_kit.networks.classifier import build_model\n"
         "build_model(load_config('resnet18').model)\n"
         "import torch; print(hasattr(torch.ops.torchvision, 'nms'))\n"
     )

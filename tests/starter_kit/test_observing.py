@@ -9,7 +9,7 @@ from PIL import Image
 
 from cloud_images import open_release
 from cloud_images.scale import olr_to_grey
-from starter_kit.config import load_config
+from starter_kit.configuration.reading import load_config
 from starter_kit.observation.patches import Observations, open_observations, save_observations
 from tests.cloud_images.skies import real_file
 from tests.starter_kit.command_line import Shell
@@ -134,7 +134,7 @@ def test_a_learned_translation_translates_a_release(shell, release, observed, tm
 def test_style_is_one_line_of_a_configuration(release, observed):
     import torch
 
-    from starter_kit.batch_augment import build_batch_augmentation
+    from starter_kit.images.batch_augment import build_batch_augmentation
 
     scale = release.manifest.scale
     images, labels = torch.from_numpy(release.train_images[:64]), torch.zeros(64)

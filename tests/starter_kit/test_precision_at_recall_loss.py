@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from starter_kit.precision_at_recall import PrecisionAtRecall
+from starter_kit.training.precision_at_recall import PrecisionAtRecall
 
 FLOOR = 0.79
 

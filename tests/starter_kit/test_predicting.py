@@ -11,7 +11,7 @@ import torch
 from cloud_images import open_release
 from scoring import ImageIds, MetricConfig, Solution, grade, validate_submission
 from starter_kit.errors import StarterKitError
-from starter_kit.predict import (
+from starter_kit.inference.predict import (
     all_views,
     eight_views,
     predict_logits,
@@ -20,7 +20,7 @@ from starter_kit.predict import (
     write_submission,
 )
 from starter_kit.run_folder import load_run
-from starter_kit.train import train
+from starter_kit.training.train import train
 
 CPU = torch.device("cpu")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from starter_kit.read_ahead import AHEAD, device_ahead, read_ahead, to_device
+from starter_kit.images.read_ahead import AHEAD, device_ahead, read_ahead, to_device
 
 DEVICES = [
     "cpu",

@@ -7,16 +7,16 @@ import polars as pl
 import pytest
 import torch
 
-from starter_kit import recipe as recipe_module
-from starter_kit.config import load_config, load_recipe
-from starter_kit.data import load_training_data
-from starter_kit.ensemble_folder import load_ensemble
+from starter_kit.configuration.reading import load_config, load_recipe
+from starter_kit.configuration.sections import ValidationConfig
 from starter_kit.errors import StarterKitError
-from starter_kit.evaluate import precision_at_recall
-from starter_kit.predict import predict_logits, probability
-from starter_kit.recipe import train_recipe
+from starter_kit.images.data import load_training_data
+from starter_kit.inference.ensemble_folder import load_ensemble
+from starter_kit.inference.evaluate import precision_at_recall
+from starter_kit.inference.predict import predict_logits, probability
 from starter_kit.run_folder import load_run
-from starter_kit.sections import ValidationConfig
+from starter_kit.training import recipe as recipe_module
+from starter_kit.training.recipe import train_recipe
 from tests.starter_kit.conftest import QUICK
 
 CPU = torch.device("cpu")

@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from starter_kit.config import load_config
+from starter_kit.configuration.reading import load_config
 from starter_kit.errors import StarterKitError
 from starter_kit.run_folder import finished_metrics
-from starter_kit.train import train
+from starter_kit.training.train import train
 from tests.starter_kit.conftest import QUICK
 
 # Everything that has a state: a multiplier, an average, mined negatives, dropout, augmentation.
@@ -84,7 +84,7 @@ def test_where_nothing_was_begun_resuming_begins(release, quick, tmp_path):
 @pytest.fixture
 def stopped(release, tmp_path, monkeypatch):
     """A run with one epoch of two."""
-    from starter_kit import train as train_module
+    from starter_kit.training import train as train_module
 
     once = train_module.train_one_epoch
     calls = []

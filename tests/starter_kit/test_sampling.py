@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from starter_kit.sampler import Pools, balanced, build_pools, draw_epoch, natural
-from starter_kit.sections import SamplerConfig
+from starter_kit.configuration.sections import SamplerConfig
+from starter_kit.training.sampler import Pools, balanced, build_pools, draw_epoch, natural
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import pytest
 
-from starter_kit.config import load_config
+from starter_kit.configuration.reading import load_config
 from starter_kit.run_folder import EpochMetrics
-from starter_kit.selection import is_kept, is_over
-from starter_kit.train import train
+from starter_kit.training.selection import is_kept, is_over
+from starter_kit.training.train import train
 from tests.starter_kit.conftest import QUICK
 
 
@@ -62,7 +62,9 @@ def test_without_patience_it_is_never_over():
 
 def test_a_training_stops_early_and_says_so(release, tmp_path, monkeypatch, capsys):
     """A learning rate that only spoils: the first epochs stay the best."""
-    monkeypatch.setattr("starter_kit.train.is_over", lambda history, patience: len(history) == patience)
+    monkeypatch.setattr(
+        "starter_kit.training.train.is_over", lambda history, patience: len(history) == patience
+    )
     config = load_config("baseline", [*QUICK, "train.epochs=9", "train.patience=2"])
     metrics = train(release, config, tmp_path / "run")
     assert len(metrics.history) == 2

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from scoring import MetricConfig, Solution, grade
-from starter_kit.client import Client
+from starter_kit.site.client import Client
 from tests.starter_kit.local_site import METRIC, TOKEN, LocalSite, problem
 
 

@@ -5,13 +5,13 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from starter_kit.data import load_training_data
+from starter_kit.configuration.sections import ValidationConfig
+from starter_kit.images.data import load_training_data
 from starter_kit.observation.episodes import divide
 from starter_kit.observation.gap import auc_draws, clusters_of, control, measure_gap
 from starter_kit.observation.skill import measure_skill, storm_clusters
 from starter_kit.observation.translation import HistogramMatching, NoTranslation
 from starter_kit.observation.two_samples import Told, two_sample_test
-from starter_kit.sections import ValidationConfig
 from tests.starter_kit.observed_images import observations
 
 CPU = torch.device("cpu")

@@ -11,16 +11,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from starter_kit import train as train_module
-from starter_kit.config import load_config
-from starter_kit.data import load_training_data
+from starter_kit.configuration.reading import load_config
 from starter_kit.errors import StarterKitError
-from starter_kit.launch import start_fabric
-from starter_kit.losses import ConfiguredLoss, bce
-from starter_kit.model import build_model
-from starter_kit.predict import predict_logits
+from starter_kit.images.data import load_training_data
+from starter_kit.inference.predict import predict_logits
+from starter_kit.networks.classifier import build_model
 from starter_kit.run_folder import load_run
-from starter_kit.train import (
+from starter_kit.training import train as train_module
+from starter_kit.training.launch import start_fabric
+from starter_kit.training.losses import ConfiguredLoss, bce
+from starter_kit.training.train import (
     epoch_size,
     evaluate,
     train,

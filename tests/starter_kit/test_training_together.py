@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from starter_kit.config import load_config
+from starter_kit.configuration.reading import load_config
 from starter_kit.errors import StarterKitError
-from starter_kit.launch import arithmetic, start_fabric
-from starter_kit.train import train
+from starter_kit.training.launch import arithmetic, start_fabric
+from starter_kit.training.train import train
 from tests.starter_kit.conftest import QUICK
 
 # Batch norm sees half a batch in each process, and dropout has chances of its own in each: without them the
@@ -53,7 +53,7 @@ def test_two_processes_get_what_one_gets(release, tmp_path, monkeypatch):
     alone, shared = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     start = load_config("baseline", KNOBS)
     from starter_kit.device import seed_everything
-    from starter_kit.model import build_model
+    from starter_kit.networks.classifier import build_model
 
     seed_everything(start.train.seed)
     fresh = build_model(start.model).state_dict()

@@ -7,8 +7,9 @@ from scipy.stats import wasserstein_distance
 
 from cloud_images import open_release
 from cloud_images.scale import grey_to_olr, olr_of_brightness_temperature
-from starter_kit.data import load_training_data
+from starter_kit.configuration.sections import ValidationConfig
 from starter_kit.errors import StarterKitError
+from starter_kit.images.data import load_training_data
 from starter_kit.observation.distances import (
     brightness_temperature_of_olr,
     measure_distances,
@@ -19,7 +20,6 @@ from starter_kit.observation.learn import learn, matched_rows
 from starter_kit.observation.quantile_mapping import histogram, quantile_map
 from starter_kit.observation.translated_release import translate_release
 from starter_kit.observation.translation import FourierStyle, HistogramMatching, open_translation
-from starter_kit.sections import ValidationConfig
 from tests.starter_kit.observed_images import observations
 
 CPU = torch.device("cpu")

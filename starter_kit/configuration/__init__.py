@@ -1,0 +1,1 @@
+"""Every knob of a training, and the named recipes in `configs/`."""

@@ -1,0 +1,1 @@
+"""From trained weights to scores: predicting, joining models, calibrating, evaluating."""

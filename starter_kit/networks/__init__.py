@@ -1,0 +1,1 @@
+"""What is trained: backbones of one grey channel, their heads and the weights they start from."""

@@ -1,0 +1,1 @@
+"""Talking to the site: who asks, what is fetched, what is sent."""
