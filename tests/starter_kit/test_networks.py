@@ -253,7 +253,7 @@ def test_where_torchvisions_operators_are_there_nothing_is_declared():
         "theirs = torch.library.Library('torchvision', 'DEF')\n"
         "theirs.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')\n"
         "theirs.define('qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')\n"
-        "from starter_kit import torchvision_import\n"
+        "from starter_kit.networks import torchvision_import\n"
         "torchvision_import.torchvision_models()\n"
         "print(torchvision_import._declared)\n"
     )
