@@ -10,12 +10,20 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
 namespace {
 
 constexpr int64_t ODD = -1;
+
+struct Row {
+    uint64_t number;
+    double value;
+};
+
+// Shuffled ids lead all over the memory. A row waits for so many others while its place comes into the cache,
+// which halves the time of it all.
+constexpr int64_t WAITING = 32;
 
 struct Form {
     std::string_view prefix;
@@ -23,11 +31,11 @@ struct Form {
     std::string_view after; // what follows the digits: a suffix of the names, and the delimiter
 };
 
+// By the byte: what is expected is a few bytes long, and a call of memcmp would take longer.
 bool skip(const char *&at, const char *end, std::string_view expected) {
-    if (static_cast<size_t>(end - at) < expected.size() ||
-        std::memcmp(at, expected.data(), expected.size()) != 0)
-        return false;
-    at += expected.size();
+    for (const char byte : expected)
+        if (at == end || *at++ != byte)
+            return false;
     return true;
 }
 
@@ -35,6 +43,7 @@ bool skip(const char *&at, const char *end, std::string_view expected) {
 // decimal number. std::from_chars rounds correctly, as Python's float() does, and knows no locale.
 int64_t put(std::string_view text, const Form &form, double *by_number, uint64_t numbers) {
     const char *at = text.data(), *const end = at + text.size();
+    Row waiting[WAITING];
     int64_t rows = 0;
     while (at < end) {
         if (*at == '\n' || *at == '\r') { // the rest of a line's end, or a blank line
@@ -57,9 +66,15 @@ int64_t put(std::string_view text, const Form &form, double *by_number, uint64_t
         if (error != std::errc() || !std::isfinite(value) || (rest < end && *rest != '\n' && *rest != '\r'))
             return ODD;
         at = rest;
-        by_number[number] = value;
+        __builtin_prefetch(by_number + number, 1);
+        Row &turn = waiting[rows % WAITING];
+        if (rows >= WAITING)
+            by_number[turn.number] = turn.value;
+        turn = {number, value};
         ++rows;
     }
+    for (int64_t row = rows < WAITING ? 0 : rows - WAITING; row < rows; ++row)
+        by_number[waiting[row % WAITING].number] = waiting[row % WAITING].value;
     return rows;
 }
 

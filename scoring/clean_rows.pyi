@@ -10,7 +10,7 @@ def put_rows(
     by_number: npt.NDArray[np.float64],
     /,
 ) -> int | None:
-    """How many rows of `text` were put into `by_number`; None at the first odd one, with those before it put.
+    """How many rows of `text` were put into `by_number`; None where one is odd: some before it may be put.
 
     A row is `prefix`, a number of `digits` digits, `after`, a finite decimal number, and a line's end; blank
     lines are passed over. text: whole lines. by_number: (M,), contiguous, written at the rows' numbers, which

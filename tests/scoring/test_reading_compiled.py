@@ -121,12 +121,23 @@ def test_nothing_is_written_beyond_the_last_place():
 
 
 def test_nothing_is_read_beyond_the_end():
-    text = b"test_01,0.123456789\ntest_02,5"
-    for length in range(len(text)):
+    text = b"test_01,0.123456789"
+    for length in range(len(text) + 1):
         by_number = np.full(10, np.nan)
-        put_rows(memoryview(text)[:length], b"test_", 2, b",", by_number)
-        told = text[:length].partition(b"\n")[0].partition(b",")[2]
-        assert np.isnan(by_number[1]) if not told.strip(b".") else by_number[1] == float(told)
+        rows = put_rows(memoryview(text)[:length], b"test_", 2, b",", by_number)
+        number = text[:length].partition(b",")[2]
+        assert rows == (1 if number else None if length else 0)
+        assert by_number[1] == float(number) if number else np.isnan(by_number).all()
+
+
+def test_many_rows_all_arrive():
+    names = np.random.default_rng(0).permutation(1000)
+    for count in (1, 31, 32, 33, 64, 1000):
+        by_number = np.full(1000, np.nan)
+        text = "".join(f"test_{name:03},{name}\n" for name in names[:count])
+        assert put_rows(text.encode(), b"test_", 3, b",", by_number) == count
+        assert (by_number[names[:count]] == names[:count]).all()
+        assert np.isnan(by_number).sum() == 1000 - count
 
 
 def test_a_buffer_that_cannot_be_written_is_refused():
