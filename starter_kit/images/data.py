@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -49,17 +50,29 @@ def open_data(directory: str | Path) -> Release:
         ) from None
 
 
-def load_training_data(release: Release, validation: ValidationConfig) -> TrainingData:
-    """Read labels and hold back a part. Raises StarterKitError for a damaged or too small release."""
+def rows_and_images(release: Release, part: Literal["train", "test"]) -> tuple[Any, ShardedImages]:
+    """The table of the training images or the ids of the test images, and the images, one for each row.
+    Raises StarterKitError for a damaged release."""
     try:
-        table, images = release.train_table(), release.train_images
+        rows, images = (
+            (release.train_table(), release.train_images)
+            if part == "train"
+            else (release.test_ids(), release.test_images)
+        )
     except ReleaseError as error:
         raise StarterKitError(f"{error} Downloading again repairs it.") from None
-    if len(table) != len(images):
+    if len(rows) != len(images):
+        named = "training" if part == "train" else "test"
         raise StarterKitError(
-            f"{release.directory} has {len(table)} rows in train.csv and {len(images)} training images; "
+            f"{release.directory} has {len(rows)} rows in {part}.csv and {len(images)} {named} images; "
             "downloading again repairs it."
         )
+    return rows, images
+
+
+def load_training_data(release: Release, validation: ValidationConfig) -> TrainingData:
+    """Read labels and hold back a part. Raises StarterKitError for a damaged or too small release."""
+    table, images = rows_and_images(release, "train")
     for contradiction in contradictions(table):
         raise StarterKitError(
             f"{release.directory / 'train.csv'} has {contradiction}. Downloading again repairs it."

@@ -11,11 +11,12 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from cloud_images import Release, ReleaseError
+from cloud_images import Release
 from cloud_images.shards import ShardedImages
 from starter_kit.atomic_file import written_whole
 from starter_kit.errors import StarterKitError
 from starter_kit.images.batch_augment import shifted
+from starter_kit.images.data import rows_and_images
 from starter_kit.images.read_ahead import device_ahead, to_device
 from starter_kit.networks.classifier import CycloneClassifier
 
@@ -154,15 +155,7 @@ def predict_test(
 def score_test(release: Release, score: Callable[[ShardedImages, NDArray[np.int64]], Scores]) -> pl.DataFrame:
     """`image_id` and `score` of every test image, by a function of images and positions. Raises
     StarterKitError."""
-    try:
-        image_ids, images = release.test_ids(), release.test_images
-    except ReleaseError as error:
-        raise StarterKitError(f"{error} Downloading again repairs it.") from None
-    if len(image_ids) != len(images):
-        raise StarterKitError(
-            f"{release.directory} has {len(image_ids)} rows in test.csv and {len(images)} test images; "
-            "downloading again repairs it."
-        )
+    image_ids, images = rows_and_images(release, "test")
     return pl.DataFrame({"image_id": image_ids, "score": score(images, np.arange(len(images)))})
 
 
