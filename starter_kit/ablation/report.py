@@ -184,6 +184,8 @@ def plot(table: Table, heading: str) -> Figure:
         upper.set_xlabel("false alarms fewer than the conventional model's, %")
     if ceiling:
         _mark(axes, ceiling["precision"], "ceiling", "#3b7d3b")
+    if reference or ceiling:
+        figure.legend(loc="outside lower right", ncols=3, fontsize=8, frameon=False)
     axes.set_yticks(range(len(rows)), [row["method"] for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("precision at recall 0.79 (95 %)")
@@ -194,8 +196,4 @@ def plot(table: Table, heading: str) -> Figure:
 
 
 def _mark(axes: Axes, at: float, name: str, colour: str) -> None:
-    axes.axvline(at, color=colour, linestyle="--", linewidth=1, zorder=0)
-    axes.annotate(
-        name, (at, 0), xycoords=("data", "axes fraction"), xytext=(3, 4), textcoords="offset points",
-        rotation=90, fontsize=7, color=colour, va="bottom",
-    )  # fmt: skip
+    axes.axvline(at, color=colour, linestyle="--", linewidth=1, zorder=0, label=name)

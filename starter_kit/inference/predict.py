@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cloud_images import Release
 from cloud_images.shards import ShardedImages
 from starter_kit.atomic_file import written_whole
-from starter_kit.errors import StarterKitError
+from starter_kit.errors import StarterKitError, is_out_of_memory
 from starter_kit.images.batch_augment import shifted
 from starter_kit.images.data import rows_and_images
 from starter_kit.images.read_ahead import device_ahead, to_device
@@ -95,16 +95,40 @@ def logits_of(
     GPU waiting for the next one.
     """
     model.eval()
+    in_memory = InMemory(model)
     logits = []  # float32 (views, B) each
     for batch in batches:
         device = batch.device
         with torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bfloat16(device)):
-            logits.append(torch.stack([model(view) for view in all_views(batch, tta=tta, shift=shift)]))
+            logits.append(torch.stack([in_memory(view) for view in all_views(batch, tta=tta, shift=shift)]))
         if on_progress:
             on_progress(len(batch))
     if not logits:
         return np.empty(0)
     return torch.cat(logits, dim=1).cpu().numpy().mean(axis=0, dtype=np.float64)
+
+
+class InMemory:
+    """A model that takes a batch in parts once the whole does not fit into memory. In evaluation mode no
+    image's logit depends on what is beside it."""
+
+    def __init__(self, model: CycloneClassifier) -> None:
+        self.model = model
+        self.most: int | None = None  # images at a time; None: none were too many yet
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """uint8 (B, 64, 64) to logits (B,). Raises what the model does, where one image is too much, too."""
+        while True:
+            size = min(self.most or len(images), len(images))
+            try:
+                return torch.cat([self.model(part) for part in images.split(max(1, size))])
+            except (MemoryError, RuntimeError) as error:
+                if size <= 1 or not is_out_of_memory(error):
+                    raise
+            # After the except: its traceback holds what the failed attempt had allocated.
+            self.most = size // 2
+            if images.device.type == "cuda":
+                torch.cuda.empty_cache()
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:

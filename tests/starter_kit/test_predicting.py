@@ -236,3 +236,33 @@ def test_what_is_no_run_is_refused(release, shell, tmp_path):
     ended = shell("predict", tmp_path, "--data", release.directory, "--out", tmp_path / "s.csv")
     assert ended.status == 1
     assert "is no run" in ended.err
+
+
+class SmallMemory(torch.nn.Module):
+    """A model on a device whose memory holds `most` images at a time."""
+
+    def __init__(self, model, most):
+        super().__init__()
+        self.model, self.most, self.asked = model, most, []
+
+    def forward(self, images):
+        self.asked.append(len(images))
+        if len(images) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB")
+        return self.model(images)
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_predicted_in_parts(release, run_folder):
+    images, positions = release.test_images, np.arange(200)
+    model = load_run(run_folder, CPU).model
+    small = SmallMemory(model, most=30)
+    logits = predict_logits(small, images, positions, batch_size=100)
+    np.testing.assert_allclose(logits, predict_logits(model, images, positions), rtol=1e-5, atol=1e-6)
+    too_many = [count for count in small.asked if count > 30]
+    assert too_many == [100, 50], "what does not fit is tried once, not with every batch"
+
+
+def test_one_image_that_does_not_fit_is_too_little_memory(release, run_folder):
+    small = SmallMemory(load_run(run_folder, CPU).model, most=0)
+    with pytest.raises(torch.OutOfMemoryError):
+        predict_logits(small, release.test_images, np.arange(8))
