@@ -158,6 +158,7 @@ def detect(
         from cloud_images.fields import open_fields
         from cloud_images.tracks import read_tracks
         from starter_kit.detect.search import Search, search
+        from starter_kit.detect.sliding import MODEL_SPACING, is_another_spacing
     except ModuleNotFoundError as error:
         raise StarterKitError(f"detect needs {error.name}: pip install 'tamago[fields]'") from None
     from cloud_images import ReleaseError
@@ -174,6 +175,14 @@ def detect(
     how = Search(threshold, stride, merge_km, hit_km, max_missing, max_latitude)
     try:
         opened = open_fields(fields, variable=variable, units=units)
+        if is_another_spacing(opened.spacing):
+            rows, columns = opened.spacing
+            console.print(
+                f"Warning: these fields have a point every {rows:.3g}° × {columns:.3g}°, images of 2018 "
+                f"every {MODEL_SPACING:g}° (14 km). The model sees clouds {MODEL_SPACING / rows:.2g} times "
+                "as large as it knows them. Unless it learned from such images, interpolate the fields "
+                "first: cdo remapbil, or xarray's interp."
+            )
         known = None if tracks is None else read_tracks(tracks, tracks_format, calendar=opened.calendar)
         with progress_bar() as bar:
             task = bar.add_task("fields", total=len(opened.frames))

@@ -20,6 +20,11 @@ Score = Callable[[NDArray[np.uint8], NDArray[np.int64]], Scores]
 BATCH = 1024
 """Windows cut at once: 16 MB of float32, and 4 MB as uint8 on the device."""
 
+MODEL_SPACING = 0.126
+"""Degrees between the points of the images of 2018: 14 km."""
+ALIKE = 1.25
+"""So far from it, as a factor, the clouds still look alike: models bear zooms of a fifth."""
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -109,3 +114,9 @@ def merge(windows: Windows, *, threshold: float, radius_km: float) -> Hits:
 def half_window_km(spacing: tuple[float, float]) -> float:
     """Half the height of a window on a grid with this spacing (degrees between rows, between columns)."""
     return CENTRE * spacing[0] * KM_PER_DEGREE
+
+
+def is_another_spacing(spacing: tuple[float, float]) -> bool:
+    """Whether a grid with this spacing (degrees between rows, between columns) shows clouds in another size
+    than the images that models of the competition learn from."""
+    return any(not 1 / ALIKE <= each / MODEL_SPACING <= ALIKE for each in spacing)

@@ -210,6 +210,17 @@ def test_the_command_writes_maps_geojson_and_csv(two_files, run_folder, shell, t
     assert not (tmp_path / "found" / "skill.json").exists()
 
 
+@pytest.mark.parametrize(("spacing", "is_said"), [(0.125, False), (0.5, True), (0.0625, True)])
+def test_clouds_of_another_size_than_the_model_knows_are_told(run_folder, shell, tmp_path, spacing, is_said):
+    latitude, longitude = 10 + spacing * np.arange(72), 150 + spacing * np.arange(72)
+    file = write(tmp_path / "olr.nc", field(latitude=latitude, longitude=longitude, steps=1))
+    ended = shell("detect", run_folder, "--fields", file, "--out", tmp_path / "found", "--no-maps")
+    assert ended.status == 0, ended.err
+    assert (
+        f"a point every {spacing:.3g}° × {spacing:.3g}°, images of 2018 every 0.126°" in ended.out
+    ) is is_said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
