@@ -197,7 +197,7 @@ class ModelConfig(Section):
     ] = Field("small_cnn", description="Learns in minutes without a GPU.")
     width: PositiveInt = Field(16, description="small_cnn's first channels; time grows with their square.")
     keep_places: bool = Field(
-        False, description="small_cnn: middle and edge stay apart, not averaged; a storm is in the middle."
+        True, description="small_cnn: middle and edge stay apart, not averaged; a storm is in the middle."
     )
     dropout: float = Field(
         0.2, ge=0, lt=1, description="Before the last layer: a thousand positives are few."

@@ -77,7 +77,7 @@ def build_network(config: ModelConfig, *, from_imagenet: bool = False) -> tuple[
     return network, features
 
 
-def small_cnn(width: int, *, keep_places: bool = False) -> nn.Module:
+def small_cnn(width: int, *, keep_places: bool) -> nn.Module:
     """Six 3×3 convolutions; each halving of the image doubles the channels. (B, 1, 64, 64) -> (B, 4 width).
 
     keep_places: the last 4×4 places stay apart instead of being averaged, (B, 64 width): what stands in the
@@ -93,7 +93,7 @@ def small_cnn(width: int, *, keep_places: bool = False) -> nn.Module:
         _convolution(2 * width, 4 * width),
         _convolution(4 * width, 4 * width),
         nn.MaxPool2d(2),  # (B, 4 width, 4, 4)
-        nn.Identity() if keep_places else nn.AdaptiveAvgPool2d(1),
+        *([] if keep_places else [nn.AdaptiveAvgPool2d(1)]),
         nn.Flatten(),  # (B, 4 width), or 16 times that
     )
 

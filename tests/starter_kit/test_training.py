@@ -37,7 +37,7 @@ def one_epoch(data, config, drawn, *, steps_at_once=32):
     """Train from scratch on `drawn`; returns the model and the mean loss."""
     torch.manual_seed(0)
     model = build_model(config.model)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.005)
     loss = steps(model, optimizer, data, drawn, ConfiguredLoss(config.loss), batch_size=steps_at_once)
     return model, loss
 
