@@ -38,6 +38,7 @@ WORLD_SEED = 2018
 SEEDS_APART = 100  # so that the repeats of one seed are not those of the next
 CEILING = "ceiling"
 ABOUT = "about.json"
+MEASURED = "measured.json"
 
 
 class Plan(BaseModel):
@@ -130,10 +131,11 @@ def run_ablation(
     device: str = "auto",
     console: Console | None = None,
 ) -> list[Measured]:
-    """Train and score every row of the scale that is not done yet; the caller writes the tables.
+    """Train and score every row of the scale that is not done yet. Returns what `out` then holds, of earlier
+    runs as well; the caller writes the tables.
 
-    seeds: instead of the scale's number. only: names of rows. world: a release with its solution, instead of
-    one that is made in `out`. world_seed: of the world that is made, or was: with it the ceiling is measured.
+    seeds: instead of the scale's number. only: names of rows to run. world: a release with its solution,
+    instead of one that is made in `out`. world_seed: of the world made, now or then: it brings the ceiling.
     settings: knobs for every row, as `--set` takes them; what the row itself is about goes before.
     Raises StarterKitError for rows that do not exist, a world without a solution or of another seed, and a
     folder that was begun with anything else.
@@ -152,30 +154,28 @@ def run_ablation(
     place = str(world.resolve()) if world else f"{knobs.train:,} training and {knobs.test:,} test images"
     _begin(out, About(scale=scale, world=place, world_seed=world_seed, settings=[*knobs.set, *settings]))
     release = _world(world, out / "world", knobs, world_seed, console)
-    measured = []
+    ceiling = []  # first, so that the seed of another world is refused before hours of training
+    if world_seed is not None:
+        floor = load_config("baseline", settings).metric.recall_floor
+        ceiling = [measured_ceiling(release, world_seed, floor)]
     trainings = {row.name: seeds or row.seeds.get(scale, knobs.seeds) for row in rows}
     for seed in range(max(trainings.values())):
         for row in rows:
             if seed >= trainings[row.name] or (only and row.name not in only):
                 continue
-            done = out / "runs" / _folder(row.name, seed) / "measured.json"
+            done = out / "runs" / _folder(row.name, seed) / MEASURED
             if done.exists():
-                measured.append(Measured.model_validate_json(done.read_bytes()))
                 continue
             console.print(f"\n[{row.name}, seed {seed}] {row.what}")
             recipe = recipe_of(row, scale, knobs, seed, device=device, settings=settings)
             trained = out / "runs" / _folder(row.same_training_as or row.name, seed) / "run"
             joined = done.parent / "run"
-            measured.append(
-                measure(row, seed, recipe, release, trained=trained, joined=joined, console=console)
-            )
+            measured = measure(row, seed, recipe, release, trained=trained, joined=joined, console=console)
             with written_whole(_made(done.parent) / done.name) as draft:
-                draft.write_text(measured[-1].model_dump_json() + "\n", encoding="utf-8")
-            console.print(f"[{row.name}, seed {seed}] precision {measured[-1].precision:.3f} on the test")
-    if world_seed is not None and (not only or CEILING in only):
-        floor = load_config("baseline", settings).metric.recall_floor
-        measured.append(measured_ceiling(release, world_seed, floor))
-    return measured
+                draft.write_text(measured.model_dump_json() + "\n", encoding="utf-8")
+            console.print(f"[{row.name}, seed {seed}] precision {measured.precision:.3f} on the test")
+    held = sorted((out / "runs").glob(f"*/{MEASURED}"))
+    return [*(Measured.model_validate_json(file.read_bytes()) for file in held), *ceiling]
 
 
 def fast_arithmetic(device: str) -> list[str]:

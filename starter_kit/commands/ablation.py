@@ -26,7 +26,7 @@ def ablation(
         int | None, typer.Option(min=1, help="Trainings of each row, instead of the scale's number.")
     ] = None,
     rows: Annotated[
-        list[str] | None, typer.Option("--row", metavar="NAME", help="This row alone; repeatable.")
+        list[str] | None, typer.Option("--row", metavar="NAME", help="Run this row alone; repeatable.")
     ] = None,
     settings: Annotated[
         list[str] | None,

@@ -196,13 +196,22 @@ def test_the_command_goes_on_where_it_stopped_and_writes_its_tables(finished, sh
         assert image.width > 500
 
 
+def test_one_row_more_joins_the_table_of_the_others(finished, shell):
+    methods = pl.read_csv(finished / "ablation.csv")["method"].to_list()
+    ended = shell("ablation", "--scale", "tiny", "--seeds", "1", "--row", "baseline", "--out", finished)
+    assert ended.status == 0, ended.err
+    assert pl.read_csv(finished / "ablation.csv")["method"].to_list() == methods
+    assert len(methods) == 5
+
+
 def test_the_row_with_tta_uses_the_training_of_its_twin(finished):
     assert not (finished / "runs" / "baseline__TTA-0" / "run").exists()
     assert (finished / "runs" / "baseline-0" / "run").exists()
 
 
 def test_the_ceiling_is_the_oracles_score_by_the_platform(finished, shell):
-    (ceiling,) = run_ablation("tiny", finished, seeds=1, only=["ceiling"])
+    *_, ceiling = run_ablation("tiny", finished, seeds=1, only=["ceiling"])
+    assert ceiling.row == "ceiling"
     world = open_release(finished / "world")
     labels = world.solution_table()["label"]
     expected = evaluate(labels, oracle_scores(world, 2018), MetricConfig.model_validate({})).precision
@@ -237,7 +246,8 @@ def test_a_knob_for_all_rows_goes_before_what_a_row_is_about():
 
 def test_the_seed_of_another_world_brings_no_ceiling_but_an_error(finished, tmp_path):
     with pytest.raises(StarterKitError, match="no synthetic world of seed 5"):
-        run_ablation("tiny", tmp_path / "out", world=finished / "world", world_seed=5, only=["ceiling"])
+        run_ablation("tiny", tmp_path / "out", world=finished / "world", world_seed=5)
+    assert not (tmp_path / "out" / "runs").exists(), "nothing is trained in vain"
 
 
 def test_a_world_whose_seed_nobody_tells_has_no_ceiling(finished, tmp_path):
