@@ -20,6 +20,7 @@ from rich.text import Text
 COLOURS = ("cyan", "magenta", "yellow", "green")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 5.0  # seconds between asking a process to end and ending it
+GLANCE = 0.2  # seconds between looks at whether all are running
 
 
 class Processes:
@@ -29,7 +30,9 @@ class Processes:
         self._console = console
         self._running: dict[str, subprocess.Popen[str]] = {}
         self._printers: list[threading.Thread] = []
-        self._asked_to_stop = threading.Event()
+        # Not an Event: its lock may be held by the very code that a signal interrupts, and the handler would
+        # wait for it for ever.
+        self._is_asked_to_stop = False
 
     def run(
         self,
@@ -42,18 +45,19 @@ class Processes:
 
         when_started: called in a thread of its own, with the event that is set when all is to stop.
         """
+        over = threading.Event()
         before = {number: signal.signal(number, self._stop) for number in SIGNALS}
         try:
             colours = itertools.cycle(COLOURS)
             width = max(map(len, commands))
             for name, command in commands.items():
-                if self._asked_to_stop.is_set():
+                if self._is_asked_to_stop:
                     break
                 self._start(name, command, env, Text(f"{name:<{width}} │ ", style=next(colours)))
-            threading.Thread(target=when_started, args=(self._asked_to_stop,), daemon=True).start()
+            threading.Thread(target=when_started, args=(over,), daemon=True).start()
             return self._wait()
         finally:
-            self._asked_to_stop.set()
+            over.set()
             self._end_all()
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -81,14 +85,15 @@ class Processes:
             self._console.print(prefix + Text.from_ansi(line.rstrip("\n")), soft_wrap=True)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        if self._asked_to_stop.is_set():  # impatient: end them now
+        if self._is_asked_to_stop:  # impatient: end them now
             self._signal_all(signal.SIGKILL)
-        self._asked_to_stop.set()
+        self._is_asked_to_stop = True
 
     def _wait(self) -> str | None:
-        while not self._asked_to_stop.wait(0.2):
+        while not self._is_asked_to_stop:
+            time.sleep(GLANCE)
             for name, process in self._running.items():
-                if process.poll() is not None:
+                if process.poll() is not None and not self._is_asked_to_stop:
                     return name
         return None
 
